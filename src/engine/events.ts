@@ -1,0 +1,44 @@
+/**
+ * What the engine tells while it works. It never prints: reporters (the CLI's, or a library user's) render these.
+ */
+
+/** The phases of a backup, in the order in which they begin; `pack` and `dump` overlap. */
+export type BackupPhase = 'prepare' | 'pack' | 'dump' | 'checksums' | 'finish';
+
+/** Something about one path that the user should know. `missing` ones make the backup incomplete (exit status 3). */
+export interface Warning {
+  /**
+   * - `unreadable`: a file or directory could not be read and is left out
+   * - `vanished`: a file was gone when its turn came
+   * - `changed`: a file changed while it was read; the archive holds what was read
+   * - `not-utf8`: a name that is not UTF-8, left out
+   * - `special-file`: a socket, FIFO or device, skipped
+   */
+  code: 'unreadable' | 'vanished' | 'changed' | 'not-utf8' | 'special-file';
+  /** The path as a person would recognise it: absolute, bytes that are not UTF-8 escaped as `\xNN`. */
+  path: string;
+  /** One sentence, without the path. */
+  message: string;
+  /** Whether the archive lacks this file or holds it in a state it never had on disk. */
+  incomplete: boolean;
+}
+
+/** Cumulative counts; every field only grows. */
+export interface BackupProgress {
+  /** Regular files packed or given up on. */
+  files: number;
+  /** Bytes of workspace content packed, before compression. */
+  bytes: number;
+  /** Bytes of the dump received from pg_dump. */
+  dumpBytes: number;
+  /** Bytes of the archive written. */
+  written: number;
+}
+
+/** What a backup says while it runs. */
+export type BackupEvent =
+  | { type: 'phase'; phase: BackupPhase }
+  /** What there is to pack, counted ahead of the packing (only with `BackupOptions.survey`). */
+  | { type: 'total'; files: number; bytes: number }
+  | { type: 'progress'; progress: BackupProgress }
+  | { type: 'warning'; warning: Warning };
