@@ -28,6 +28,8 @@ const KINDS = {
   SETUP_UNREADABLE: 'failed',
   WORKSPACE_NOT_FOUND: 'failed',
   WORKSPACE_UNREADABLE: 'failed',
+  WORKSPACE_IS_HOME: 'failed',
+  WORKSPACE_UNSAFE: 'refused',
 
   // the datastore
   DSN_INVALID: 'usage',

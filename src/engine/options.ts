@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
-import type { BackupEvent, Warning } from './events.js';
 import type { Manifest } from './archive/index.js';
+import type { BackupEvent, Warning } from './events.js';
 
 /** What `backup()` is asked to do. Every field is optional; the defaults back up the invoking user's install. */
 export interface BackupOptions {

@@ -1,0 +1,83 @@
+/**
+ * Gzip members: what an archive is made of on the outside.
+ *
+ * A member (RFC 1952) holds one *block*, a whole number of 512-byte tar records. Two FEXTRA subfields make it more than a piece of a stream:
+ * `GZ`, the member's total size, lets a reader walk from member to member without inflating; `LF`, what the block starts with, lets it
+ * read one alone. Readers that know neither see an ordinary .gz file.
+ */
+import { crc32, deflateRawSync } from 'node:zlib';
+
+/** What a block starts with. */
+export type BlockKind =
+  /** whole entries, or the end-of-archive marker */
+  | 'entries'
+  /** the header of a file that continues in the next blocks */
+  | 'first'
+  /** more content of the file that an earlier block began */
+  | 'continuation';
+
+/** The byte that stands for a kind in the `LF` subfield. */
+const KIND_BYTE: Record<BlockKind, number> = { entries: 0x45, first: 0x46, continuation: 0x43 };
+
+/** Most bytes of entries that are grouped into one block, and of a file's content in one segment. */
+export const BLOCK_BYTES = 1 << 20;
+
+/** Size of a tar record: everything in a tar archive is a multiple of it. */
+export const RECORD_BYTES = 512;
+
+/** `bytes` rounded up to whole records. */
+export function padded(bytes: number): number {
+  return Math.ceil(bytes / RECORD_BYTES) * RECORD_BYTES;
+}
+
+/** 10 bytes of gzip header, XLEN, `GZ` with a u32, `LF` with one byte. */
+const HEADER_BYTES = 10 + 2 + 8 + 5;
+const TRAILER_BYTES = 8;
+
+/** Whether a block is worth deflating is told by this much of it, taken in even steps. */
+const SAMPLES = 8;
+const SAMPLE_BYTES = 4096;
+/** A block whose sample does not get smaller than this share of itself is stored. */
+const STORE_ABOVE = 0.97;
+
+/**
+ * Compresses a block into a gzip member.
+ *
+ * @param block whole tar records
+ * @param level deflate level, 1 to 9
+ * @returns the member, alone in its ArrayBuffer, so that it can be transferred to another thread
+ */
+export function compressMember(block: Uint8Array, kind: BlockKind, level: number): Uint8Array<ArrayBuffer> {
+  const deflated = deflateRawSync(block, {
+    level: isIncompressible(block) ? 0 : level,
+    memLevel: 9,
+    // One chunk takes all: the worst case of deflate is five bytes per 16 KiB and a little.
+    chunkSize: block.length + (block.length >> 11) + 1024,
+  });
+  const size = HEADER_BYTES + deflated.length + TRAILER_BYTES;
+  const member = Buffer.allocUnsafeSlow(size);
+  // magic, deflate, FEXTRA; no mtime (the same input gives the same bytes), XFL 0, unknown OS
+  member.set([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff]);
+  member.writeUInt16LE(HEADER_BYTES - 12, 10);
+  member.write('GZ', 12, 'latin1');
+  member.writeUInt16LE(4, 14);
+  member.writeUInt32LE(size, 16);
+  member.write('LF', 20, 'latin1');
+  member.writeUInt16LE(1, 22);
+  member.writeUInt8(KIND_BYTE[kind], 24);
+  member.set(deflated, HEADER_BYTES);
+  member.writeUInt32LE(crc32(block), size - 8);
+  member.writeUInt32LE(block.length, size - 4);
+  return member as Uint8Array<ArrayBuffer>;
+}
+
+/** Whether a cheap trial on a sample says that deflating would gain next to nothing (parquet, images, archives). */
+function isIncompressible(block: Uint8Array): boolean {
+  let sample = block;
+  if (block.length > 2 * SAMPLES * SAMPLE_BYTES) {
+    const step = Math.floor((block.length - SAMPLE_BYTES) / (SAMPLES - 1));
+    const pieces = Array.from({ length: SAMPLES }, (_, i) => block.subarray(i * step, i * step + SAMPLE_BYTES));
+    sample = Buffer.concat(pieces);
+  }
+  return deflateRawSync(sample, { level: 1, chunkSize: sample.length + 1024 }).length > sample.length * STORE_ABOVE;
+}

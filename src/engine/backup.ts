@@ -1,0 +1,358 @@
+/**
+ * Backup: a whole install into one archive.
+ *
+ *     read the install, ask the datastore, open the output          nothing is written before all three answer
+ *     at once:
+ *       pg_dump → slices → compress (workers) → spool               one consistent snapshot
+ *       manifest, config, setup → output
+ *       walk → cut → pack (workers) → output, in path order          checksums → spool
+ *     spooled dump → output
+ *     spooled checksums → output, end of archive
+ *     flush, rename                                                  the archive appears, whole
+ *
+ * Everything that waits is bounded: a slow disk slows the workers, slow workers slow the scan and pg_dump.
+ */
+import { hash as hashOf } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+import {
+  type ArchiveOutput,
+  type ArchivePath,
+  checksumLine,
+  compressMember,
+  createdAt,
+  defaultArchiveName,
+  END_OF_ARCHIVE,
+  ENTRY,
+  type Entry,
+  encodeEntries,
+  encodeFileHeader,
+  encodeManifest,
+  MANIFEST_VERSION,
+  type Manifest,
+  openFileOutput,
+  openStreamOutput,
+  Spool,
+} from './archive/index.js';
+import { type Datastore, openDatastore, startDump } from './datastore/index.js';
+import { interrupted, SnapshotError, throwIfAborted } from './errors.js';
+import type { BackupEvent, BackupProgress, Warning } from './events.js';
+import { defaultHome, type Install, readInstall } from './install/index.js';
+import type { BackupOptions, BackupResult } from './options.js';
+import { PackedWorkspace } from './packed-workspace.js';
+import { availableWorkers, WorkerPool } from './pool.js';
+import { VERSION } from './version.js';
+import { type ExclusionRules, WorkspaceWalk } from './workspace/index.js';
+
+/** The default deflate level. */
+export const DEFAULT_LEVEL = 6;
+/** Warnings that a result lists one by one. */
+const LISTED_WARNINGS = 1000;
+/** Mode of the entries that have no file of their own, and of the archive. */
+const PRIVATE_MODE = 0o600;
+
+/**
+ * Backs up a Leoflow Lite install.
+ *
+ * @returns what was written; `incomplete` says whether files are missing from it
+ * @throws SnapshotError, see {@link ErrorCode}; then no archive and no temporary file is left behind
+ */
+export async function backup(options: BackupOptions = {}): Promise<BackupResult> {
+  const level = wholeNumber('level', options.level ?? DEFAULT_LEVEL, 1, 9);
+  const workers = wholeNumber('workers', options.workers ?? availableWorkers(), 1, 1024);
+  const started = performance.now();
+  const time = new Date();
+  const emit = (event: BackupEvent) => options.onEvent?.(event);
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  throwIfAborted(signal);
+
+  emit({ type: 'phase', phase: 'prepare' });
+  const install = await readInstall(options.home ?? (await defaultHome()));
+  const datastore = await openDatastore({
+    home: install.home,
+    signal,
+    ...(options.dsn === undefined ? {} : { dsn: options.dsn }),
+    ...(options.pgBin === undefined ? {} : { pgBin: options.pgBin }),
+  });
+  const target = options.output ?? defaultArchiveName(time);
+  const output = typeof target === 'string' ? await openFileOutput(target, signal) : openStreamOutput(target, signal);
+  const run = new BackupRun({ install, datastore, output, level, workers, time, signal, emit });
+  try {
+    await run.open(options.exclude ?? []);
+    const survey = options.survey === true ? run.survey() : Promise.resolve();
+    survey.catch(() => {});
+    await run.write();
+    await survey;
+    emit({ type: 'phase', phase: 'finish' });
+    throwIfAborted(signal);
+    await output.commit();
+    return run.result(performance.now() - started);
+  } catch (error) {
+    // Whatever fails because it was told to stop says just that.
+    throw options.signal?.aborted ? interrupted() : error;
+  } finally {
+    stop.abort();
+    await run.close();
+    await output.discard();
+  }
+}
+
+interface BackupContext {
+  install: Install;
+  datastore: Datastore;
+  output: ArchiveOutput;
+  level: number;
+  workers: number;
+  time: Date;
+  signal: AbortSignal;
+  emit: (event: BackupEvent) => void;
+}
+
+/** One backup under way: what it holds open, and what it has counted. */
+class BackupRun {
+  readonly #context: BackupContext;
+  readonly #pool: WorkerPool;
+  readonly #manifest: Manifest;
+  readonly #progress: BackupProgress = { files: 0, bytes: 0, dumpBytes: 0, written: 0 };
+  readonly #warnings: Warning[] = [];
+  #warningCount = 0;
+  #incomplete = false;
+  #spools: { dump: Spool; checksums: Spool } | null = null;
+  #rules: ExclusionRules = { patterns: [], paths: [] };
+  #workspace: PackedWorkspace | null = null;
+
+  constructor(context: BackupContext) {
+    this.#context = context;
+    this.#manifest = manifestOf(context);
+    this.#pool = new WorkerPool(context.workers);
+    context.signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
+  }
+
+  /** Opens the spools, beside the archive, where there must be room anyway. */
+  async open(patterns: readonly string[]): Promise<void> {
+    const { output, level, workers, install } = this.#context;
+    const directory = output.path === null ? tmpdir() : dirname(output.path);
+    const name = output.path === null ? 'leoflow-backup' : basename(output.path);
+    const compress = async (content: Uint8Array<ArrayBuffer>) =>
+      (await this.#pool.run('slice', { content, level }, [content.buffer])).member;
+    const dump = await Spool.open(directory, name, compress, workers + 1);
+    this.#spools = { dump, checksums: await Spool.open(directory, name, compress, 2) };
+    this.#rules = { patterns, paths: await neverArchived(install, output) };
+    this.#workspace = new PackedWorkspace({
+      pool: this.#pool,
+      root: install.workspace,
+      level,
+      walk: this.#walk((warning) => this.#warn(warning)),
+      onWarning: (warning) => this.#warn(warning),
+    });
+  }
+
+  /** Counts what there is to pack, for those who want to see how far it is. */
+  async survey(): Promise<void> {
+    const total = { files: 0, bytes: 0 };
+    for await (const table of this.#walk(() => {}).entries()) {
+      for (const [row, kind] of table.kinds.entries()) {
+        if (kind !== 0) continue;
+        total.files += 1;
+        total.bytes += table.sizes[row] as number;
+      }
+    }
+    this.#context.emit({ type: 'total', ...total });
+  }
+
+  /** Writes the whole archive to the output. */
+  async write(): Promise<void> {
+    const { emit } = this.#context;
+    const { dump, checksums } = this.#open();
+    const dumped = this.#spoolDump();
+    // If the packing fails first, nobody is left to look at this one.
+    dumped.catch(() => {});
+    emit({ type: 'phase', phase: 'pack' });
+    await Promise.all([this.#packWorkspace(), dumped]);
+    emit({ type: 'phase', phase: 'dump' });
+    await checksums.write(Buffer.from(checksumLine(await dumped, ENTRY.datastore)));
+    await this.#splice(ENTRY.datastore, dump);
+    emit({ type: 'phase', phase: 'checksums' });
+    await checksums.end();
+    await this.#splice(ENTRY.checksums, checksums);
+    await this.#write(compressMember(END_OF_ARCHIVE, 'entries', this.#context.level));
+  }
+
+  /** Ends the workers and gives everything back that is still open. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+    this.#workspace?.close();
+    await this.#spools?.dump.close();
+    await this.#spools?.checksums.close();
+  }
+
+  result(durationMs: number): BackupResult {
+    const { output, install, datastore, workers } = this.#context;
+    const { files, directories, symlinks, bytes, leftOut } = this.#packed();
+    return {
+      path: output.path,
+      size: output.size,
+      manifest: this.#manifest,
+      workspace: { path: install.workspace, files, directories, symlinks, bytes },
+      datastore: { source: datastore.source, bytes: this.#progress.dumpBytes },
+      leftOut,
+      warnings: this.#warnings,
+      warningCount: this.#warningCount,
+      incomplete: this.#incomplete,
+      durationMs,
+      workers,
+    };
+  }
+
+  /** @returns the SHA-256 of the dump */
+  async #spoolDump(): Promise<string> {
+    const { dump } = this.#open();
+    const { stdout, finished } = startDump(this.#context.datastore, this.#context.signal);
+    finished.catch(() => {});
+    const take = async (chunk: Uint8Array) => {
+      await dump.write(chunk);
+      this.#progress.dumpBytes = dump.size;
+      this.#report();
+    };
+    let untaken: unknown;
+    try {
+      for await (const chunk of stdout) {
+        await take(chunk).catch((error: unknown) => {
+          untaken = error;
+          throw error;
+        });
+      }
+    } catch {
+      // A stream that broke off is best explained by pg_dump, unless it was us who did not take more.
+      await finished.catch((error: unknown) => {
+        throw untaken ?? error;
+      });
+      throw untaken;
+    }
+    await finished;
+    return dump.end();
+  }
+
+  async #packWorkspace(): Promise<void> {
+    const { install, time } = this.#context;
+    const { checksums } = this.#open();
+    const mtime = Math.floor(time.getTime() / 1000);
+    const entries: Entry[] = [
+      file(ENTRY.manifest, encodeManifest(this.#manifest), PRIVATE_MODE, mtime),
+      ...[
+        [ENTRY.config, install.config] as const,
+        ...(install.setup === null ? [] : [[ENTRY.setup, install.setup] as const]),
+      ].map(([name, { content, mode, mtimeMs }]) => file(name, content, mode, Math.floor(mtimeMs / 1000))),
+    ];
+    for (const { name, content } of entries) {
+      await checksums.write(Buffer.from(checksumLine(hashOf('sha256', content as Buffer, 'hex'), name)));
+    }
+    await this.#write(compressMember(await encodeEntries(entries), 'entries', this.#context.level));
+
+    const workspace = this.#packed();
+    for await (const { member, checksums: lines } of workspace.members()) {
+      if (member !== null) await this.#write(member);
+      if (lines !== '') await checksums.write(Buffer.from(lines));
+      this.#progress.files = workspace.files;
+      this.#progress.bytes = workspace.bytes;
+      this.#report();
+    }
+  }
+
+  /** Writes an entry that was spooled: its header, and its members as they are. */
+  async #splice(name: ArchivePath, spool: Spool): Promise<void> {
+    const { time, level } = this.#context;
+    const mtime = Math.floor(time.getTime() / 1000);
+    const header = await encodeFileHeader({ name, kind: 'file', mode: PRIVATE_MODE, mtime, size: spool.size });
+    await this.#write(compressMember(header, 'first', level));
+    for await (const members of spool.read()) await this.#write(members);
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    const { output, signal } = this.#context;
+    throwIfAborted(signal);
+    await output.write(bytes);
+    this.#progress.written = output.size;
+  }
+
+  #walk(onWarning: (warning: Warning) => void): WorkspaceWalk {
+    return new WorkspaceWalk({
+      root: this.#context.install.workspace,
+      rules: this.#rules,
+      scan: (task) => this.#pool.run('scan', task),
+      concurrency: this.#context.workers,
+      onWarning,
+    });
+  }
+
+  #warn(warning: Warning): void {
+    this.#warningCount += 1;
+    this.#incomplete ||= warning.incomplete;
+    if (this.#warnings.length < LISTED_WARNINGS) this.#warnings.push(warning);
+    this.#context.emit({ type: 'warning', warning });
+  }
+
+  #report(): void {
+    this.#context.emit({ type: 'progress', progress: { ...this.#progress } });
+  }
+
+  #open(): { dump: Spool; checksums: Spool } {
+    if (this.#spools === null) throw new Error('open() comes first');
+    return this.#spools;
+  }
+
+  #packed(): PackedWorkspace {
+    if (this.#workspace === null) throw new Error('open() comes first');
+    return this.#workspace;
+  }
+}
+
+function file(name: ArchivePath, content: Buffer, mode: number, mtime: number): Entry {
+  return { name, kind: 'file', mode, mtime, size: content.length, content };
+}
+
+function manifestOf({ install, datastore, time }: BackupContext): Manifest {
+  return {
+    manifest_version: MANIFEST_VERSION,
+    leoflow_version: 'unknown',
+    schema_version: datastore.schemaVersion,
+    postgres_version: `postgres (PostgreSQL) ${datastore.serverVersion}`,
+    created_at: createdAt(time),
+    writer: `leoflow-snapshot ${VERSION}`,
+    source: {
+      home: install.home,
+      workspace: install.workspace,
+      hostname: hostname(),
+      platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+    },
+    datastore: {
+      database: datastore.database,
+      server_version: datastore.serverVersion,
+      pg_dump_version: datastore.tools.pgDumpVersion,
+    },
+    checksums: ENTRY.checksums,
+  };
+}
+
+/** What must not be archived although it may lie in the workspace: the home with its secrets and tools, and the archive itself. */
+async function neverArchived(install: Install, output: ArchiveOutput): Promise<ExclusionRules['paths']> {
+  const candidates: [string | null, string][] = [
+    [install.home, 'the Leoflow home'],
+    [output.path, 'the archive itself'],
+    [output.temporary, 'the archive itself'],
+  ];
+  const paths: { path: string; rule: string }[] = [];
+  for (const [candidate, rule] of candidates) {
+    if (candidate === null) continue;
+    const path = relative(install.workspace, join(await realpath(dirname(candidate)), basename(candidate)));
+    if (path !== '' && path !== '..' && !path.startsWith('../')) paths.push({ path, rule });
+  }
+  return paths;
+}
+
+function wholeNumber(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new SnapshotError('USAGE', `${name} must be a whole number from ${least} to ${most}, not ${value}`);
+}

@@ -1,0 +1,191 @@
+/**
+ * Finds the datastore of an install, connects to it, and picks the programs that serve it.
+ *
+ * Only "nobody listens there" leads on to the next place. A managed cluster that is starting up, or that refuses the role, is still the install's
+ * datastore: going on to whatever answers on the Docker port would dump somebody else's database.
+ */
+import { resolve } from 'node:path';
+import { SnapshotError } from '../errors.js';
+import { type Connection, dockerConnection, dsnConnection, managedConnection } from './connection.js';
+import { PsqlError, query, queryFailure, queryJson } from './psql.js';
+import { type PostgresTools, requirePgDump, requirePsql, type Tool } from './tools.js';
+
+/** Which datastore, and with which programs. */
+export interface DatastoreOptions {
+  /** The Leoflow home. */
+  home: string;
+  /** The datastore as a libpq URI or keyword/value string. Default: the managed socket, then the Docker port. */
+  dsn?: string | undefined;
+  /** Directory of `pg_dump` and `psql`. Default: the install's own, then `PATH`, then the usual places. */
+  pgBin?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A datastore that answers. */
+export interface Datastore {
+  /** For people, without a password: `/home/alice/.leoflow/pgdata/.s.PGSQL.5432` or `localhost:5432/leoflow_dev`. */
+  source: string;
+  connection: Connection;
+  tools: PostgresTools;
+  /** Name of the database connected to. */
+  database: string;
+  /** `15.18 (Debian 15.18-0+deb12u1)`, as `SHOW server_version` says. */
+  serverVersion: string;
+  /** 150018. */
+  serverVersionNum: number;
+  /** `schema_migrations.version`; 0 when the table is absent or empty. */
+  schemaVersion: number;
+}
+
+/**
+ * Finds the datastore (the named one, else the managed socket, else the Docker port), connects once, and locates its programs. Nothing is retried.
+ *
+ * @throws `DATASTORE_UNREACHABLE`, `DATASTORE_AUTH`, `DATASTORE_QUERY`, `DSN_INVALID`, `TOOL_NOT_FOUND`, `TOOL_TOO_OLD`, `INTERRUPTED`
+ */
+export async function openDatastore(options: DatastoreOptions): Promise<Datastore> {
+  const home = resolve(options.home);
+  const search = { home, pgBin: options.pgBin, signal: options.signal };
+  const connections =
+    options.dsn === undefined ? [managedConnection(home), await dockerConnection(home)] : [dsnConnection(options.dsn)];
+  const psql = await requirePsql(search);
+  const { connection, server } = await firstAnswering(psql.path, connections, options.signal);
+  const pgDump = await requirePgDump(search, { major: majorOf(server.num), version: server.version });
+  return describe(connection, server, { pgDump, psql }, options.signal);
+}
+
+/** What a server says of itself and of the database connected to. */
+export interface ServerFacts {
+  version: string;
+  num: number;
+  database: string;
+  /** `schema_migrations`, quoted and qualified, when there is a table of that name. */
+  migrations: string | null;
+}
+
+/** 15 of 150018. */
+export function majorOf(serverVersionNum: number): number {
+  return Math.floor(serverVersionNum / 10_000);
+}
+
+/** A plain table only: reading a view would run whatever its definition calls. */
+const FACTS = `
+  SELECT json_build_object(
+    'version', current_setting('server_version'),
+    'num', current_setting('server_version_num')::int,
+    'database', current_database(),
+    'migrations', (
+      SELECT format('%I.%I', n.nspname, c.relname)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relname = 'schema_migrations' AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
+      ORDER BY n.nspname <> 'public', n.nspname LIMIT 1));`;
+
+/** Asks a server for its facts: one connection, one question. */
+export function askServer(psql: string, connection: Connection, signal?: AbortSignal): Promise<ServerFacts> {
+  return queryJson<ServerFacts>(psql, connection, FACTS, signal);
+}
+
+/** Completes a {@link Datastore} from a server's facts. */
+export async function describe(
+  connection: Connection,
+  server: ServerFacts,
+  { pgDump, psql }: { pgDump: Tool; psql: Tool },
+  signal?: AbortSignal,
+): Promise<Datastore> {
+  const source = connection.kind === 'managed' ? connection.address : `${connection.address}/${server.database}`;
+  return {
+    source,
+    connection,
+    tools: { pgDump: pgDump.path, psql: psql.path, pgDumpVersion: pgDump.version, psqlVersion: psql.version },
+    database: server.database,
+    serverVersion: server.version,
+    serverVersionNum: server.num,
+    schemaVersion: await readSchemaVersion(psql.path, connection, server, source, signal),
+  };
+}
+
+async function readSchemaVersion(
+  psql: string,
+  connection: Connection,
+  server: ServerFacts,
+  source: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (server.migrations === null) return 0;
+  try {
+    return Number(await query(psql, connection, `SELECT coalesce(max(version), 0) FROM ${server.migrations};`, signal));
+  } catch (error) {
+    throw queryFailure(source, error);
+  }
+}
+
+async function firstAnswering(psql: string, connections: readonly Connection[], signal: AbortSignal | undefined) {
+  const silent: string[] = [];
+  for (const connection of connections) {
+    try {
+      return { connection, server: await askServer(psql, connection, signal) };
+    } catch (error) {
+      if (!(error instanceof PsqlError)) throw error;
+      if (error.failure === 'statement') throw queryFailure(connection.address, error);
+      if (connection.kind === 'dsn') throw dsnFailure(connection, error);
+      if (connection.kind === 'managed' && !nobodyListens(error)) throw managedFailure(connection, error);
+      silent.push(`${connection.address}: ${reasons(error)}`);
+    }
+  }
+  throw new SnapshotError('DATASTORE_UNREACHABLE', `the datastore is not running. Tried ${silent.join('; ')}`, {
+    hint: START_LITE,
+  });
+}
+
+const START_LITE = 'start Leoflow Lite in another terminal (`leoflow lite`) and run this again while it is running';
+
+function managedFailure(connection: Connection, cause: PsqlError): SnapshotError {
+  const message = `the datastore at ${connection.address} does not let us in: ${reasons(cause)}`;
+  if (isAuthFailure(cause)) {
+    return new SnapshotError('DATASTORE_AUTH', message, {
+      hint: 'the managed cluster trusts local connections of its owner: check pgdata/pg_hba.conf, or name the database with --dsn',
+      cause,
+    });
+  }
+  const hint = cause.words.includes('is starting up') ? 'wait until Leoflow Lite is up and run this again' : START_LITE;
+  return new SnapshotError('DATASTORE_UNREACHABLE', message, { hint, cause });
+}
+
+function dsnFailure(connection: Connection, cause: PsqlError): SnapshotError {
+  if (isAuthFailure(cause)) {
+    return new SnapshotError(
+      'DATASTORE_AUTH',
+      `the database server at ${connection.address} refused the login: ${reasons(cause)}`,
+      {
+        hint: 'check the user and the password in the database address (or in PGPASSWORD or ~/.pgpass)',
+        cause,
+      },
+    );
+  }
+  return new SnapshotError(
+    'DATASTORE_UNREACHABLE',
+    `the database at ${connection.address} cannot be used: ${reasons(cause)}`,
+    {
+      hint: 'check the host, the port and the name of the database in the database address, and that the server is running',
+      cause,
+    },
+  );
+}
+
+/** Whether there is no server behind the address; psql's words of all releases from 9 on. */
+export function nobodyListens(error: PsqlError): boolean {
+  return /is the server running|could not translate host name/i.test(error.words);
+}
+
+function isAuthFailure(error: PsqlError): boolean {
+  return /authentication failed|no password supplied|pg_hba\.conf|role "[^"]*" does not exist|not permitted to log in/.test(
+    error.words,
+  );
+}
+
+/** The distinct reasons in psql's words, without the addresses it repeats. */
+function reasons(error: PsqlError): string {
+  const found = [...error.words.matchAll(/(?:failed|could not connect to server): (.*?)(?=; |$)/g)].map(
+    (match) => match[1] ?? '',
+  );
+  return found.length === 0 ? error.words : [...new Set(found)].join('; ');
+}

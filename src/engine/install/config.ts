@@ -1,0 +1,127 @@
+/**
+ * `config.yaml` as text that belongs to the user: parsed for the few keys this program knows, never written from the parsed tree.
+ */
+import { type Document, isAlias, isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import { SnapshotError } from '../errors.js';
+import { MAX_INSTALL_FILE_BYTES } from './install-file.js';
+
+/** A parsed `config.yaml`. */
+export interface Config {
+  /** The text, byte for byte: encoding it again gives the file. */
+  text: string;
+  /** Its root, a mapping without duplicate keys. */
+  root: YAMLMap;
+  document: Document;
+  /** Where the text stands, for messages. */
+  path: string;
+  lines: LineCounter;
+}
+
+const HINT = 'Correct config.yaml, or run `leoflow setup` to have it written anew.';
+
+/**
+ * Parses `config.yaml`.
+ *
+ * @param path how messages name it
+ * @throws SnapshotError `CONFIG_INVALID`; the message says line and column, and quotes nothing (the file holds secrets)
+ */
+export function parseConfig(content: Buffer, path: string): Config {
+  const text = decode(content, path);
+  const lines = new LineCounter();
+  const document = parse(text, lines, path);
+  const error = document.errors[0];
+  if (error) throw invalid(path, position(lines, error.pos[0]), error.message);
+  if (document.contents === null) throw invalid(path, '', 'it is empty');
+  const root: unknown = document.contents;
+  if (!isMap(root)) throw invalid(path, position(lines, rangeStart(root)), 'it does not hold keys and values');
+  refuseDuplicates(root, lines, path);
+  return { text, root, document, path, lines };
+}
+
+/**
+ * The string a top-level key holds; null where it is absent, null or empty.
+ *
+ * @throws SnapshotError `CONFIG_INVALID` where it holds anything else
+ */
+export function configString(config: Config, key: string): string | null {
+  const pair = pairOf(config.root, key);
+  const node = isAlias(pair?.value) ? pair.value.resolve(config.document) : pair?.value;
+  if (node === undefined || node === null) return null;
+  const value: unknown = isScalar(node) ? node.value : undefined;
+  if (value === null || value === '') return null;
+  if (typeof value === 'string' && !value.includes('\0')) return value;
+  throw invalid(config.path, position(config.lines, rangeStart(pair?.value)), `\`${key}\` is not a string`);
+}
+
+/** The pair of a top-level key. */
+export function pairOf(root: YAMLMap, key: string): Pair | undefined {
+  return root.items.find((pair) => keyOf(pair) === key);
+}
+
+function decode(content: Buffer, path: string): string {
+  if (content.length > MAX_INSTALL_FILE_BYTES) throw invalid(path, '', 'it is over 1 MiB long');
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+  } catch (cause) {
+    throw invalid(path, firstBadByte(content), 'this is not UTF-8', cause);
+  }
+}
+
+/** Parsing recurses: text that nests deeper than the stack throws instead of reporting. */
+function parse(text: string, lines: LineCounter, path: string): Document {
+  try {
+    // The library compares every key with every other one; `refuseDuplicates` does it in one pass.
+    return parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: 'error' });
+  } catch (cause) {
+    throw invalid(path, '', 'it nests too deep', cause);
+  }
+}
+
+function refuseDuplicates(root: YAMLMap, lines: LineCounter, path: string): void {
+  const seen = new Set<unknown>();
+  for (const pair of root.items) {
+    const key = keyOf(pair);
+    if (seen.has(key))
+      throw invalid(path, position(lines, rangeStart(pair.key)), `\`${String(key)}\` stands there twice`);
+    if (key !== undefined) seen.add(key);
+  }
+}
+
+function keyOf(pair: Pair): unknown {
+  return isScalar(pair.key) ? pair.key.value : undefined;
+}
+
+/** Offset of a node in the text; 0 where it has none. */
+function rangeStart(node: unknown): number {
+  if (typeof node !== 'object' || node === null || !('range' in node) || !Array.isArray(node.range)) return 0;
+  return Number(node.range[0] ?? 0);
+}
+
+function position(lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset);
+  return ` at line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`;
+}
+
+/** Line feeds are never part of a longer UTF-8 sequence, so lines can be tried one by one. */
+function firstBadByte(content: Buffer): string {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  for (let start = 0, line = 1; start <= content.length; line++) {
+    const end = content.indexOf(0x0a, start);
+    const bytes = content.subarray(start, end < 0 ? content.length : end);
+    try {
+      decoder.decode(bytes);
+    } catch {
+      // Up to the bad byte, decoding and encoding again gives the same bytes.
+      const again = Buffer.from(bytes.toString('utf8'));
+      const good = bytes.findIndex((byte, index) => byte !== again[index]);
+      return ` at line ${line}, column ${bytes.subarray(0, good).toString('utf8').length + 1}`;
+    }
+    if (end < 0) break;
+    start = end + 1;
+  }
+  return '';
+}
+
+function invalid(path: string, at: string, what: string, cause?: unknown): SnapshotError {
+  return new SnapshotError('CONFIG_INVALID', `${path} is not valid${at}: ${what}`, { hint: HINT, cause });
+}

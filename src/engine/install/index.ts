@@ -1,0 +1,15 @@
+/** The Leoflow home: what an install consists of, where its parts are, and whether one may be put there. */
+export { defaultHome } from './default-home.js';
+export { type DatastoreState, type HomeState, judgeHome } from './home-state.js';
+export { type InstallFile, MAX_INSTALL_FILE_BYTES } from './install-file.js';
+export { leoflowBinary, leoflowVersion, nextLeoflow, type SearchOptions } from './leoflow-binary.js';
+export { type Install, readInstall, resolveWorkspace } from './read-install.js';
+export {
+  type ArchivedInstall,
+  type Change,
+  type Relocation,
+  type RestoreTarget,
+  relocate,
+} from './relocate/relocation.js';
+export { refuseUnsafeWorkspace, type WorkspacePlace } from './relocate/safe-workspace.js';
+export { KNOWN_SCHEMA, type SupportedSchema, supportedSchema } from './schema.js';

@@ -1,0 +1,156 @@
+/**
+ * The workspace as members, in path order: the coordinator's side of packing.
+ *
+ * Small entries are packed by a worker in one go. A large file is opened here, once, so that all its segments come from the same file
+ * whatever happens to its name; workers read and compress segments in any order. Its checksum cannot be split: the segments' content comes back
+ * with the members, and is hashed here in order (docs/decisions/0003).
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { BLOCK_BYTES, checksumLine, type EntryHeader, workspaceEntry } from './archive/index.js';
+import type { Warning } from './events.js';
+import type { LeftOut } from './options.js';
+import { inOrder, type WorkerPool } from './pool.js';
+import {
+  cutBlocks,
+  type GroupResult,
+  openForReading,
+  readWarning,
+  type SegmentResult,
+  type WorkspaceWalk,
+  wholeSeconds,
+} from './workspace/index.js';
+
+export interface Packing {
+  pool: WorkerPool;
+  /** The workspace. */
+  root: string;
+  level: number;
+  walk: WorkspaceWalk;
+  onWarning(warning: Warning): void;
+}
+
+/** A member, and the lines for SHA256SUMS of the files that are complete with it. */
+export interface PackedMember {
+  member: Uint8Array | null;
+  checksums: string;
+}
+
+/** A large file while its segments are packed. */
+interface LargeFile {
+  header: EntryHeader;
+  path: string;
+  fd: number;
+  stats: BigIntStats;
+  hash: Hash;
+  /** What went wrong while it was read, if anything. */
+  problem: string | null;
+}
+
+type Packed =
+  | { type: 'group'; result: GroupResult }
+  | { type: 'segment'; result: SegmentResult; file: LargeFile; last: boolean };
+
+/** Packs a workspace once, and counts what it packed. */
+export class PackedWorkspace {
+  files = 0;
+  directories = 0;
+  symlinks = 0;
+  /** Bytes of content. */
+  bytes = 0;
+  readonly #packing: Packing;
+  readonly #opened = new Set<LargeFile>();
+
+  constructor(packing: Packing) {
+    this.#packing = packing;
+  }
+
+  /** What each rule left out. Complete when the members are. */
+  get leftOut(): LeftOut[] {
+    return this.#packing.walk.leftOut;
+  }
+
+  /** The members, in path order. */
+  async *members(): AsyncGenerator<PackedMember> {
+    // Each worker has one task at hand, one waiting, and one whose turn to be written has not come.
+    for await (const packed of inOrder(this.#jobs(), 3 * this.#packing.pool.workers)) {
+      yield packed.type === 'group' ? this.#group(packed.result) : this.#segment(packed);
+    }
+  }
+
+  /** Closes the files that are still open. Only when no worker reads them any more. */
+  close(): void {
+    for (const { fd } of this.#opened) closeSync(fd);
+    this.#opened.clear();
+  }
+
+  async *#jobs(): AsyncGenerator<() => Promise<Packed>> {
+    const { pool, root, level, walk, onWarning } = this.#packing;
+    for await (const cut of cutBlocks(walk.entries())) {
+      if (cut.type === 'group') {
+        yield async () => ({ type: 'group', result: await pool.run('group', { root, table: cut.table, level }) });
+        continue;
+      }
+      const path = join(root, cut.row.path);
+      let file: LargeFile;
+      try {
+        const { fd, stats } = openForReading(path);
+        file = {
+          header: {
+            name: workspaceEntry(cut.row.path, false),
+            kind: 'file',
+            mode: cut.row.mode,
+            mtime: wholeSeconds(stats.mtimeNs),
+            size: Number(stats.size),
+          },
+          path,
+          fd,
+          stats,
+          hash: createHash('sha256'),
+          problem: null,
+        };
+      } catch (error) {
+        onWarning(readWarning(path, error));
+        continue;
+      }
+      this.#opened.add(file);
+      const { header, fd } = file;
+      for (let offset = 0; offset === 0 || offset < header.size; offset += BLOCK_BYTES) {
+        const length = Math.min(BLOCK_BYTES, header.size - offset);
+        yield async () => ({
+          type: 'segment',
+          result: await pool.run('segment', { fd, offset, length, header: offset === 0 ? header : null, level }),
+          file,
+          last: offset + length >= header.size,
+        });
+      }
+    }
+  }
+
+  #group(result: GroupResult): PackedMember {
+    this.files += result.files;
+    this.directories += result.directories;
+    this.symlinks += result.symlinks;
+    this.bytes += result.bytes;
+    for (const warning of result.warnings) this.#packing.onWarning(warning);
+    return result;
+  }
+
+  #segment({ result, file, last }: Packed & { type: 'segment' }): PackedMember {
+    file.hash.update(result.content);
+    file.problem ??= result.problem;
+    this.bytes += result.content.length;
+    if (!last) return { member: result.member, checksums: '' };
+    const now = fstatSync(file.fd, { bigint: true });
+    closeSync(file.fd);
+    this.#opened.delete(file);
+    if (now.size !== file.stats.size || now.mtimeNs !== file.stats.mtimeNs)
+      file.problem ??= 'it changed while it was read';
+    if (file.problem !== null) {
+      this.#packing.onWarning({ code: 'changed', path: file.path, message: file.problem, incomplete: true });
+    }
+    this.files += 1;
+    return { member: result.member, checksums: checksumLine(file.hash.digest('hex'), file.header.name) };
+  }
+}

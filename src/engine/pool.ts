@@ -1,0 +1,90 @@
+/**
+ * The worker threads of one run.
+ */
+
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import type { Tasks } from '../workers/tasks.js';
+import { interrupted } from './errors.js';
+
+/** Runs tasks in worker threads, each thread one at a time, in the order they were given. */
+export class WorkerPool {
+  readonly workers: number;
+  readonly #piscina: Piscina;
+  #destroyed = false;
+
+  constructor(workers: number) {
+    this.workers = workers;
+    this.#piscina = new Piscina({
+      minThreads: workers,
+      maxThreads: workers,
+      recordTiming: false,
+      // The task at hand is small and short-lived; what is large lives outside of the JavaScript heap.
+      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
+    });
+  }
+
+  /**
+   * Runs one task.
+   *
+   * @param give buffers of the task that move to the worker; they are empty here from now on
+   */
+  async run<Name extends keyof Tasks>(
+    name: Name,
+    task: Tasks[Name]['task'],
+    give: ArrayBuffer[] = [],
+  ): Promise<Tasks[Name]['result']> {
+    if (this.#destroyed) throw interrupted();
+    const filename = new URL(`../workers/${name}.js`, import.meta.url).href;
+    try {
+      return await this.#piscina.run(task, { filename, transferList: give });
+    } catch (error) {
+      if (this.#destroyed) throw interrupted();
+      throw error;
+    }
+  }
+
+  /** Ends the threads, whatever they are doing. Tasks under way reject. */
+  async destroy(): Promise<void> {
+    this.#destroyed = true;
+    await this.#piscina.destroy();
+  }
+}
+
+/** The processors this process may use: its affinity, and its cgroup's quota where that is less. */
+export function availableWorkers(): number {
+  return Math.max(1, Math.min(availableParallelism(), cgroupQuota() ?? Number.POSITIVE_INFINITY));
+}
+
+/** Processors that the cgroup's quota amounts to, rounded up; null without a quota. */
+function cgroupQuota(): number | null {
+  const read = (file: string) => {
+    try {
+      return readFileSync(file, 'latin1').trim();
+    } catch {
+      return null;
+    }
+  };
+  const version2 = read('/sys/fs/cgroup/cpu.max')?.split(' ');
+  const quota = Number(version2?.[0] ?? read('/sys/fs/cgroup/cpu/cpu.cfs_quota_us') ?? Number.NaN);
+  const period = Number(version2?.[1] ?? read('/sys/fs/cgroup/cpu/cpu.cfs_period_us') ?? Number.NaN);
+  return quota > 0 && period > 0 ? Math.ceil(quota / period) : null;
+}
+
+/**
+ * Runs jobs, several at a time, and yields their results in the order of the jobs.
+ *
+ * @param limit jobs under way or waiting to be taken, at most: this bounds memory, and makes the source wait for the consumer
+ */
+export async function* inOrder<T>(jobs: AsyncIterable<() => Promise<T>>, limit: number): AsyncGenerator<T> {
+  const running: Promise<T>[] = [];
+  for await (const job of jobs) {
+    const result = job();
+    // Looked at when its turn comes; until then a failure must not count as unhandled.
+    result.catch(() => {});
+    running.push(result);
+    if (running.length >= limit) yield running.shift() as Promise<T>;
+  }
+  for (const result of running) yield result;
+}

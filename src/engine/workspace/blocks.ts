@@ -1,0 +1,48 @@
+/**
+ * Cutting the workspace into blocks.
+ *
+ * Small entries are grouped, whole ones only, to about a block; a file larger than that stands alone and is cut into segments. Where
+ * the cuts fall depends on the entries alone, never on who scanned them or when: the same tree gives the same bytes.
+ */
+import { BLOCK_BYTES, padded, RECORD_BYTES } from '../archive/index.js';
+import { type EntryRow, type EntryTable, joinTables, rowOf, sliceTable } from './entry-table.js';
+
+/** What is packed at once. */
+export type Cut =
+  /** entries for one block */
+  | { type: 'group'; table: EntryTable }
+  /** a file that takes several */
+  | { type: 'large'; row: EntryRow };
+
+/** Cuts entries, keeping their order. */
+export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenerator<Cut> {
+  let pieces: EntryTable[] = [];
+  let bytes = 0;
+  const group = (): Cut[] => {
+    const cut: Cut[] = pieces.length === 0 ? [] : [{ type: 'group', table: joinTables(pieces) }];
+    pieces = [];
+    bytes = 0;
+    return cut;
+  };
+  for await (const table of tables) {
+    let from = 0;
+    for (let row = 0; row < table.paths.length; row += 1) {
+      const size = table.sizes[row] as number;
+      const cost = RECORD_BYTES + padded(size);
+      if (size <= BLOCK_BYTES && bytes + cost <= BLOCK_BYTES + RECORD_BYTES) {
+        bytes += cost;
+        continue;
+      }
+      if (row > from) pieces.push(sliceTable(table, from, row));
+      yield* group();
+      from = row;
+      bytes = cost;
+      if (size <= BLOCK_BYTES) continue;
+      yield { type: 'large', row: rowOf(table, row) };
+      from = row + 1;
+      bytes = 0;
+    }
+    if (from < table.paths.length) pieces.push(from === 0 ? table : sliceTable(table, from, table.paths.length));
+  }
+  yield* group();
+}

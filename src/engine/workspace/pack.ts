@@ -1,0 +1,206 @@
+/**
+ * Packing: reading files and turning them into members, in a worker.
+ *
+ * Files change while they are read. Whatever happens to one, its entry has the size that its header says, and what happened is reported.
+ */
+
+import { isUtf8 } from 'node:buffer';
+import { hash } from 'node:crypto';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  BLOCK_BYTES,
+  checksumLine,
+  compressMember,
+  type Entry,
+  type EntryHeader,
+  encodeEntries,
+  encodeFileHeader,
+  padToRecords,
+  workspaceEntry,
+} from '../archive/index.js';
+import { systemErrorCode, systemErrorText } from '../errors.js';
+import type { Warning } from '../events.js';
+import { type EntryRow, type EntryTable, rowOf, wholeSeconds } from './entry-table.js';
+
+/** Small entries for one block. */
+export interface GroupTask {
+  root: string;
+  table: EntryTable;
+  level: number;
+}
+
+export interface GroupResult {
+  /** The member; null when nothing could be read. Given away: its buffer belongs to the receiver. */
+  member: Uint8Array<ArrayBuffer> | null;
+  /** Lines for SHA256SUMS. */
+  checksums: string;
+  files: number;
+  directories: number;
+  symlinks: number;
+  /** Bytes of content. */
+  bytes: number;
+  warnings: Warning[];
+}
+
+/** A piece of a large file that the coordinator has opened. */
+export interface SegmentTask {
+  /** Open for as long as the task runs. */
+  fd: number;
+  /** Where the segment begins in the file, and how long it is, in bytes. */
+  offset: number;
+  length: number;
+  /** The file's header, in front of its first segment. */
+  header: EntryHeader | null;
+  level: number;
+}
+
+export interface SegmentResult {
+  /** Given away: its buffer belongs to the receiver. */
+  member: Uint8Array<ArrayBuffer>;
+  /** What the archive holds of the file, `length` bytes, for the checksum over the whole. Given away too. */
+  content: Uint8Array<ArrayBuffer>;
+  /** Why the archive does not hold what the file does: zeros stand for what was missing. */
+  problem: string | null;
+}
+
+/** O_NONBLOCK: a FIFO put in a file's place must not hold everything up. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Reads of a file that keeps changing before it is taken as it is. */
+const ATTEMPTS = 2;
+
+/** Packs small entries into one member. */
+export async function packGroup({ root, table, level }: GroupTask): Promise<GroupResult> {
+  const result: GroupResult = {
+    member: null,
+    checksums: '',
+    files: 0,
+    directories: 0,
+    symlinks: 0,
+    bytes: 0,
+    warnings: [],
+  };
+  const entries: Entry[] = [];
+  for (let index = 0; index < table.paths.length; index += 1) {
+    const row = rowOf(table, index);
+    const path = join(root, row.path);
+    try {
+      const entry = readEntry(row, path, result.warnings);
+      if (entry === null) continue;
+      entries.push(entry);
+      if (entry.kind === 'directory') result.directories += 1;
+      else if (entry.kind === 'symlink') result.symlinks += 1;
+      else {
+        const content = entry.content ?? EMPTY;
+        result.files += 1;
+        result.bytes += content.length;
+        result.checksums += checksumLine(hash('sha256', content, 'hex'), entry.name);
+      }
+    } catch (error) {
+      result.warnings.push(readWarning(path, error));
+    }
+  }
+  if (entries.length > 0) result.member = compressMember(await encodeEntries(entries), 'entries', level);
+  return result;
+}
+
+/** Packs a segment of a large file. What cannot be read any more is filled up with zeros: the header has promised the size. */
+export async function packSegment({ fd, offset, length, header, level }: SegmentTask): Promise<SegmentResult> {
+  const content = Buffer.allocUnsafeSlow(length) as Buffer<ArrayBuffer>;
+  let read = 0;
+  let problem: string | null = null;
+  try {
+    read = readFully(fd, content, offset);
+    if (read < length) problem = 'it became shorter while it was read';
+  } catch (error) {
+    problem = `it cannot be read: ${systemErrorText(error)}`;
+  }
+  content.fill(0, read);
+  const body = padToRecords(content);
+  const block = header === null ? body : Buffer.concat([await encodeFileHeader(header), body]);
+  return { member: compressMember(block, header === null ? 'continuation' : 'first', level), content, problem };
+}
+
+/** Why a path could not be read, as a warning. */
+export function readWarning(path: string, error: unknown): Warning {
+  const code = systemErrorCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return { code: 'vanished', path, message: 'it vanished before it could be read', incomplete: true };
+  }
+  // O_NOFOLLOW met a link: the file was replaced.
+  if (code === 'ELOOP')
+    return { code: 'changed', path, message: 'it was replaced by a link, it is left out', incomplete: true };
+  return { code: 'unreadable', path, message: `it cannot be read: ${systemErrorText(error)}`, incomplete: true };
+}
+
+/** Opens a file for reading, and nothing but a file. @throws system errors; EINVAL when it is no regular file any more */
+export function openForReading(path: string): { fd: number; stats: BigIntStats } {
+  const fd = openSync(path, OPEN_FLAGS);
+  const stats = fstatSync(fd, { bigint: true });
+  if (stats.isFile()) return { fd, stats };
+  closeSync(fd);
+  throw Object.assign(new Error('EINVAL: it is not a regular file any more, open'), { code: 'EINVAL' });
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function readEntry(row: EntryRow, path: string, warnings: Warning[]): Entry | null {
+  const { kind, mode, mtimeNs } = row;
+  const header = {
+    name: workspaceEntry(row.path, kind === 'directory'),
+    kind,
+    mode,
+    mtime: wholeSeconds(mtimeNs),
+    size: 0,
+  };
+  if (kind === 'directory') return header;
+  if (kind === 'symlink') {
+    const target = readlinkSync(path, 'buffer');
+    if (isUtf8(target)) return { ...header, linkname: target.toString() };
+    warnings.push({
+      code: 'not-utf8',
+      path,
+      message: 'the target of the link is not UTF-8, it is left out',
+      incomplete: true,
+    });
+    return null;
+  }
+  const { content, mtime, changed } = readSmallFile(path, row);
+  if (changed) warnings.push({ code: 'changed', path, message: 'it changed while it was read', incomplete: true });
+  return { ...header, size: content.length, mtime, content };
+}
+
+/** Reads a file as it is at one moment; where it keeps changing, its planned size at most. */
+function readSmallFile(path: string, row: EntryRow): { content: Buffer; mtime: number; changed: boolean } {
+  const fd = openSync(path, OPEN_FLAGS);
+  try {
+    let { size, mtimeNs } = row;
+    for (let attempt = 1; ; attempt += 1) {
+      const content = Buffer.allocUnsafe(size);
+      const read = readFully(fd, content, 0);
+      const now = fstatSync(fd, { bigint: true });
+      if (!now.isFile())
+        throw Object.assign(new Error('EINVAL: it is not a regular file any more, read'), { code: 'EINVAL' });
+      const steady = now.mtimeNs === mtimeNs && Number(now.size) === size && read === size;
+      // It may have changed since the scan, and be at rest now: then it is read again, whole, unless it no longer fits a block.
+      if (steady || attempt === ATTEMPTS || Number(now.size) > BLOCK_BYTES) {
+        return { content: content.subarray(0, read), mtime: wholeSeconds(mtimeNs), changed: !steady };
+      }
+      size = Number(now.size);
+      mtimeNs = now.mtimeNs;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Fills a buffer from a file. @returns bytes read, fewer than asked for only at the file's end */
+function readFully(fd: number, buffer: Buffer, position: number): number {
+  let done = 0;
+  while (done < buffer.length) {
+    const read = readSync(fd, buffer, done, buffer.length - done, position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
+}

@@ -1,0 +1,241 @@
+/**
+ * Scanning: what is in the workspace, a shard at a time, in a worker.
+ *
+ * A shard is a directory with what lies below it, as far as the task's budget of names goes: directories that it does not reach come
+ * back as shards of their own. A directory of more names than a page comes back as pages. So however the tree is shaped, many workers have
+ * something to do, and no answer is large.
+ */
+import { type BigIntStats, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathOrder } from '../archive/index.js';
+import { systemErrorCode, systemErrorText } from '../errors.js';
+import type { Warning } from '../events.js';
+import { type EntryRow, type EntryTable, tableOf } from './entry-table.js';
+import { Exclusion, type ExclusionRules, IGNORE_FILE, type IgnoreChain } from './exclusion.js';
+import { globTree } from './glob.js';
+
+/** A piece of the workspace to look at. */
+export interface Shard {
+  /** The directory, relative to the workspace. */
+  directory: string;
+  /** The names in it to look at, in order; null for all. */
+  names: readonly string[] | null;
+  /** The ignore files that apply in it; for a page that includes its own. */
+  ignores: IgnoreChain | null;
+}
+
+/** What became of a shard: its entries, or the shards it fell into. */
+export type Listing =
+  | {
+      type: 'entries';
+      table: EntryTable;
+      /** Directories (by row) whose content is still to be scanned, in path order. */
+      open: { row: number; shards: Shard[] }[];
+    }
+  | { type: 'shards'; shards: Shard[] };
+
+export interface ScanTask {
+  /** The workspace. */
+  root: string;
+  rules: ExclusionRules;
+  shards: readonly Shard[];
+}
+
+export interface ScanResult {
+  /** One per shard of the task, in its order. */
+  listings: Listing[];
+  /** How often each rule matched: `[rule, directories, files]`. */
+  leftOut: [rule: string, directories: number, files: number][];
+  warnings: Warning[];
+}
+
+/** Most names in one page of a directory. */
+export const PAGE_NAMES = 4096;
+/** Names after which a task enters no further directory. */
+const TASK_NAMES = 4096;
+/** A larger ignore file is not one. */
+const IGNORE_FILE_BYTES = 1 << 20;
+
+/** Scans shards, until the budget is used up. */
+export function scanShards(task: ScanTask): ScanResult {
+  const scan = new Scan(task.root, new Exclusion(task.rules));
+  const listings = task.shards.map((shard) => scan.shard(shard));
+  return {
+    listings,
+    leftOut: Array.from(scan.leftOut, ([rule, { directories, files }]) => [rule, directories, files]),
+    warnings: scan.warnings,
+  };
+}
+
+class Scan {
+  readonly leftOut = new Map<string, { directories: number; files: number }>();
+  readonly warnings: Warning[] = [];
+  readonly #root: string;
+  readonly #exclusion: Exclusion;
+  #names = 0;
+
+  constructor(root: string, exclusion: Exclusion) {
+    this.#root = root;
+    this.#exclusion = exclusion;
+  }
+
+  shard(shard: Shard): Listing {
+    if (this.#names >= TASK_NAMES) return { type: 'shards', shards: [shard] };
+    const rows = new Map<string, EntryRow>();
+    const open = new Map<string, Shard[]>();
+    const chains = new Map<string, IgnoreChain | null>([[shard.directory, shard.ignores]]);
+    const full = (below: string) =>
+      shard.directory === '' ? below : below === '' ? shard.directory : `${shard.directory}/${below}`;
+
+    const found = globTree({
+      names: (below) => {
+        const directory = full(below);
+        const above = chains.get(parent(directory)) ?? (directory === shard.directory ? shard.ignores : null);
+        if (below === '' && shard.names !== null) {
+          this.#names += shard.names.length;
+          return shard.names;
+        }
+        if (below !== '' && this.#names >= TASK_NAMES) {
+          open.set(directory, [{ directory, names: null, ignores: above }]);
+          return [];
+        }
+        const names = this.#readDirectory(directory);
+        const chain = names.includes(IGNORE_FILE) ? this.#ignoreFile(directory, above) : above;
+        if (names.length > PAGE_NAMES) {
+          open.set(directory, pages(directory, names, chain));
+          return [];
+        }
+        this.#names += names.length;
+        chains.set(directory, chain);
+        return names;
+      },
+      look: (below) => {
+        const path = full(below);
+        const stats = this.#stat(path);
+        if (stats === null) return null;
+        const rule = this.#exclusion.judge(path, stats.isDirectory(), chains.get(parent(path)) ?? null);
+        if (rule !== null) {
+          this.#count(rule, stats.isDirectory());
+          return null;
+        }
+        const kind = stats.isFile()
+          ? 'file'
+          : stats.isDirectory()
+            ? 'directory'
+            : stats.isSymbolicLink()
+              ? 'symlink'
+              : null;
+        if (kind === null) {
+          this.#warn('special-file', path, `a ${specialType(stats)} is not archived`, false);
+          return null;
+        }
+        rows.set(path, {
+          path,
+          kind,
+          mode: Number(stats.mode) & 0o7777,
+          size: kind === 'file' ? Number(stats.size) : 0,
+          mtimeNs: stats.mtimeNs,
+        });
+        return stats;
+      },
+    });
+
+    const own = open.get(shard.directory);
+    if (own !== undefined) return { type: 'shards', shards: own };
+    const paths = found.map(full);
+    const sorted = pathOrder(paths).map((index) => paths[index] as string);
+    return {
+      type: 'entries',
+      table: tableOf(sorted.map((path) => rows.get(path) as EntryRow)),
+      open: sorted.flatMap((path, row) => {
+        const shards = open.get(path);
+        return shards === undefined ? [] : [{ row, shards }];
+      }),
+    };
+  }
+
+  #readDirectory(directory: string): string[] {
+    const path = join(this.#root, directory);
+    try {
+      const names = readdirSync(path);
+      if (!names.some((name) => name.includes('\ufffd'))) return names;
+      // A replacement character: in the name itself, or in place of bytes that are not UTF-8.
+      return readdirSync(path, { encoding: 'buffer' }).flatMap((bytes) => {
+        const name = bytes.toString();
+        if (Buffer.from(name).equals(bytes)) return [name];
+        this.#warn(
+          'not-utf8',
+          `${directory === '' ? '' : `${directory}/`}${escapeBytes(bytes)}`,
+          'its name is not UTF-8, it is left out',
+        );
+        return [];
+      });
+    } catch (error) {
+      this.#missing(directory, error);
+      return [];
+    }
+  }
+
+  #stat(path: string): BigIntStats | null {
+    try {
+      return lstatSync(join(this.#root, path), { bigint: true });
+    } catch (error) {
+      this.#missing(path, error);
+      return null;
+    }
+  }
+
+  #ignoreFile(directory: string, above: IgnoreChain | null): IgnoreChain | null {
+    const path = join(this.#root, directory, IGNORE_FILE);
+    try {
+      const stats = lstatSync(path);
+      if (!stats.isFile() || stats.size > IGNORE_FILE_BYTES) return above;
+      return { source: { directory, patterns: readFileSync(path, 'utf8') }, above };
+    } catch {
+      // Unreadable: reported when its own turn comes. Better too much in the archive than too little.
+      return above;
+    }
+  }
+
+  #missing(path: string, error: unknown): void {
+    if (systemErrorCode(error) === 'ENOENT') this.#warn('vanished', path, 'it vanished before it could be read');
+    else this.#warn('unreadable', path, `it cannot be read: ${systemErrorText(error)}`);
+  }
+
+  #warn(code: Warning['code'], path: string, message: string, incomplete = true): void {
+    this.warnings.push({ code, path: join(this.#root, path), message, incomplete });
+  }
+
+  #count(rule: string, directory: boolean): void {
+    const count = this.leftOut.get(rule) ?? { directories: 0, files: 0 };
+    if (directory) count.directories += 1;
+    else count.files += 1;
+    this.leftOut.set(rule, count);
+  }
+}
+
+function pages(directory: string, names: readonly string[], ignores: IgnoreChain | null): Shard[] {
+  const sorted = pathOrder(names).map((index) => names[index] as string);
+  return Array.from({ length: Math.ceil(sorted.length / PAGE_NAMES) }, (_, page) => ({
+    directory,
+    names: sorted.slice(page * PAGE_NAMES, (page + 1) * PAGE_NAMES),
+    ignores,
+  }));
+}
+
+function parent(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+}
+
+function specialType(stats: BigIntStats): string {
+  if (stats.isSocket()) return 'socket';
+  if (stats.isFIFO()) return 'FIFO';
+  return 'device';
+}
+
+/** A name as a person can read it, bytes that are not ASCII as `\xNN`. */
+function escapeBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) =>
+    byte < 0x20 || byte > 0x7e ? `\\x${byte.toString(16).padStart(2, '0')}` : String.fromCharCode(byte),
+  ).join('');
+}

@@ -1,0 +1,136 @@
+/**
+ * The walk: entries of the whole workspace in path order, while shards of it are scanned in any order.
+ *
+ * What is known of the tree is a list in path order, of entries and of shards still to be scanned. The front is handed out; shards near it are
+ * given to workers, and their answers take their place in the list. How far ahead is bounded, so is memory.
+ */
+import { lstat } from 'node:fs/promises';
+import type { Warning } from '../events.js';
+import type { LeftOut } from '../options.js';
+import { type EntryTable, sliceTable, tableOf } from './entry-table.js';
+import type { ExclusionRules } from './exclusion.js';
+import { type Listing, PAGE_NAMES, type ScanResult, type ScanTask, type Shard } from './scan.js';
+
+export interface Walk {
+  root: string;
+  rules: ExclusionRules;
+  /** Scans in a worker. */
+  scan(task: ScanTask): Promise<ScanResult>;
+  /** Scans under way at once. */
+  concurrency: number;
+  onWarning(warning: Warning): void;
+}
+
+/** Entries that may wait between the scan and whoever takes them. */
+const ROWS_AHEAD = 8 * PAGE_NAMES;
+/** How many names a directory is expected to hold, when shards are put together for a task. */
+const EXPECTED_NAMES = 64;
+
+type Node = RowsNode | ShardNode;
+type RowsNode = { type: 'rows'; table: EntryTable; next: Node | null };
+type ShardNode = { type: 'shard'; shard: Shard; scanning: Promise<void> | null; next: Node | null };
+
+/** Walks a workspace once. */
+export class WorkspaceWalk {
+  readonly #walk: Walk;
+  readonly #leftOut = new Map<string, LeftOut>();
+  #head: Node | null = null;
+  #scans = 0;
+  #rows = 0;
+
+  constructor(walk: Walk) {
+    this.#walk = walk;
+  }
+
+  /** What each rule left out, most first. Complete when the entries are. */
+  get leftOut(): LeftOut[] {
+    const total = (entry: LeftOut) => entry.directories + entry.files;
+    return [...this.#leftOut.values()].sort((a, b) => total(b) - total(a) || (a.rule < b.rule ? -1 : 1));
+  }
+
+  /** Entries in path order, the workspace itself first. */
+  async *entries(): AsyncGenerator<EntryTable> {
+    const { mode, mtimeNs } = await lstat(this.#walk.root, { bigint: true });
+    yield tableOf([{ path: '', kind: 'directory', mode: Number(mode) & 0o7777, size: 0, mtimeNs }]);
+    this.#head = { type: 'shard', shard: { directory: '', names: null, ignores: null }, scanning: null, next: null };
+    while (this.#head !== null) {
+      this.#scanAhead();
+      const node = this.#head as Node;
+      if (node.type === 'shard') {
+        await node.scanning;
+      } else {
+        this.#head = node.next;
+        this.#rows -= node.table.paths.length;
+        yield node.table;
+      }
+    }
+  }
+
+  /** Gives the shards nearest to the front to workers; those at the very front however much is known already. */
+  #scanAhead(): void {
+    while (this.#scans < this.#walk.concurrency && (this.#rows < ROWS_AHEAD || isWaiting(this.#head))) {
+      const batch: ShardNode[] = [];
+      let names = 0;
+      for (let node: Node | null = this.#head; node !== null && names < PAGE_NAMES; node = node.next) {
+        if (!isWaiting(node)) continue;
+        batch.push(node);
+        names += node.shard.names?.length ?? EXPECTED_NAMES;
+      }
+      if (batch.length === 0) return;
+      this.#scan(batch);
+    }
+  }
+
+  #scan(batch: ShardNode[]): void {
+    this.#scans += 1;
+    const { root, rules, scan } = this.#walk;
+    const scanning = scan({ root, rules, shards: batch.map((node) => node.shard) }).then((result) => {
+      this.#scans -= 1;
+      for (const warning of result.warnings) this.#walk.onWarning(warning);
+      for (const [rule, directories, files] of result.leftOut) this.#count(rule, directories, files);
+      for (const [index, node] of batch.entries()) this.#replace(node, nodesOf(result.listings[index] as Listing));
+    });
+    // Whoever waits for the node gets the error; one that nobody waits for any more is not a defect.
+    scanning.catch(() => {});
+    for (const node of batch) node.scanning = scanning;
+  }
+
+  /** Puts nodes in the place of one that is in the list. */
+  #replace(node: ShardNode, nodes: NewNode[]): void {
+    let next = node.next;
+    for (const fresh of nodes.reverse()) {
+      next = { ...fresh, next };
+      if (next.type === 'rows') this.#rows += next.table.paths.length;
+    }
+    // The node itself stays where its neighbour points, as rows that are none.
+    Object.assign(node, { type: 'rows', table: EMPTY, next } satisfies Node);
+  }
+
+  #count(rule: string, directories: number, files: number): void {
+    const count = this.#leftOut.get(rule) ?? { rule, directories: 0, files: 0 };
+    count.directories += directories;
+    count.files += files;
+    this.#leftOut.set(rule, count);
+  }
+}
+
+function isWaiting(node: Node | null): node is ShardNode {
+  return node?.type === 'shard' && node.scanning === null;
+}
+
+const EMPTY = tableOf([]);
+
+type NewNode = { type: 'rows'; table: EntryTable } | { type: 'shard'; shard: Shard; scanning: null };
+
+function nodesOf(listing: Listing): NewNode[] {
+  const waiting = (shard: Shard): NewNode => ({ type: 'shard', shard, scanning: null });
+  if (listing.type === 'shards') return listing.shards.map(waiting);
+  const nodes: NewNode[] = [];
+  let from = 0;
+  for (const { row, shards } of listing.open) {
+    nodes.push({ type: 'rows', table: sliceTable(listing.table, from, row + 1) }, ...shards.map(waiting));
+    from = row + 1;
+  }
+  nodes.push({ type: 'rows', table: sliceTable(listing.table, from, listing.table.paths.length) });
+  return nodes;
+}

@@ -1,0 +1,31 @@
+/**
+ * The tasks of the worker threads, all in one place: what goes over, what comes back, and which buffers change hands.
+ */
+import type {
+  GroupResult,
+  GroupTask,
+  ScanResult,
+  ScanTask,
+  SegmentResult,
+  SegmentTask,
+} from '../engine/workspace/index.js';
+
+/** A piece of a stream that only the coordinator has (the dump, the checksums). */
+export interface SliceTask {
+  /** Given away: its buffer belongs to the worker. */
+  content: Uint8Array<ArrayBuffer>;
+  level: number;
+}
+
+export interface SliceResult {
+  /** Given away: its buffer belongs to the receiver. */
+  member: Uint8Array<ArrayBuffer>;
+}
+
+/** Every task, by the name of its file in this folder. */
+export interface Tasks {
+  scan: { task: ScanTask; result: ScanResult };
+  group: { task: GroupTask; result: GroupResult };
+  segment: { task: SegmentTask; result: SegmentResult };
+  slice: { task: SliceTask; result: SliceResult };
+}

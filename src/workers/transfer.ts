@@ -1,0 +1,10 @@
+/**
+ * Giving buffers away: a result whose buffers are moved to the coordinator, not copied.
+ */
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+
+/** Marks a result so that piscina moves these buffers with it. Each must be alone in its ArrayBuffer. */
+export function giving<T extends object>(result: T, ...buffers: (Uint8Array<ArrayBuffer> | null)[]): T {
+  const given = buffers.flatMap((bytes) => (bytes === null ? [] : [bytes.buffer]));
+  return move({ [transferableSymbol]: given, [valueSymbol]: result } as never) as unknown as T;
+}

@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDatastore } from '../../src/engine/datastore/index.js';
+import { type Cluster, startCluster } from '../support/postgres.js';
+import { programs, put, temporaryHome } from './fixtures.js';
+
+describe('the datastore of an install', () => {
+  let managed: Cluster;
+  let docker: Cluster;
+  let home: string;
+  let remove: () => Promise<void>;
+
+  beforeAll(async () => {
+    ({ home, remove } = await temporaryHome());
+    managed = await startCluster({ dir: join(home, 'pgdata') });
+    docker = await startCluster({ port: 0, password: 'leoflow' });
+    await managed.psql('CREATE TABLE schema_migrations (version bigint, dirty boolean)');
+    await managed.psql('INSERT INTO schema_migrations VALUES (26, false)');
+    await put(join(home, 'dev', 'db-port'), `${docker.port}\n`);
+  });
+  afterAll(async () => {
+    await managed?.stop();
+    await docker?.stop();
+    await remove();
+  });
+
+  test('is the managed socket, where that answers', async () => {
+    const found = await openDatastore({ home });
+    expect(found.source).toBe(join(home, 'pgdata', '.s.PGSQL.5432'));
+    expect(found.connection.kind).toBe('managed');
+    expect(found.database).toBe('leoflow_dev');
+    expect(found.schemaVersion).toBe(26);
+    expect(found.serverVersion).toBe(await managed.psql('SHOW server_version'));
+    expect(found.serverVersionNum).toBe(Number(await managed.psql('SHOW server_version_num')));
+    expect(found.tools.pgDump).toMatch(/^\/.*pg_dump$/);
+    expect(found.tools.psql).toMatch(/^\/.*psql$/);
+    expect(found.tools.pgDumpVersion).toMatch(/^\d+\.\d+$/);
+  });
+
+  test('is the Docker port, where the managed socket does not answer', async () => {
+    await managed.stop();
+    try {
+      const found = await openDatastore({ home });
+      expect(found.source).toBe(`localhost:${docker.port}/leoflow_dev`);
+      expect(found.connection.kind).toBe('docker');
+      expect(found.schemaVersion).toBe(0);
+    } finally {
+      await managed.start();
+    }
+  });
+
+  test.each([
+    ['a URI with the socket in its query', (c: Cluster) => c.url],
+    ['a URI with a password', (c: Cluster) => c.tcpUrl],
+    [
+      'a URI with the password in its query',
+      (c: Cluster) => `postgresql://127.0.0.1:${c.port}/leoflow_dev?user=leoflow&password=leoflow`,
+    ],
+    [
+      'several hosts, the first of them dead',
+      (c: Cluster) => `postgres://leoflow:leoflow@127.0.0.1:1,127.0.0.1:${c.port}/leoflow_dev`,
+    ],
+    [
+      'keywords',
+      (c: Cluster) => `host = 127.0.0.1 port=${c.port} user='leoflow' password='leo\\flow' dbname=leoflow_dev`,
+    ],
+  ])('is what the address names: %s', async (_, address) => {
+    const found = await openDatastore({ home, dsn: address(docker) });
+    expect(found.connection.kind).toBe('dsn');
+    expect(found.database).toBe('leoflow_dev');
+    expect(`${found.source} ${found.connection.conninfo}`).not.toContain('password');
+  });
+
+  test("takes the password from the user's environment where the address has none", async () => {
+    process.env.PGPASSWORD = 'leoflow';
+    try {
+      const found = await openDatastore({ home, dsn: `postgres://leoflow@127.0.0.1:${docker.port}/leoflow_dev` });
+      expect(found.source).toBe(`127.0.0.1:${docker.port}/leoflow_dev`);
+    } finally {
+      delete process.env.PGPASSWORD;
+    }
+  });
+
+  test('is found whatever the environment says of PostgreSQL', async () => {
+    Object.assign(process.env, {
+      PGHOST: '/nowhere',
+      PGOPTIONS: '-c search_path=x',
+      PGSERVICE: 'none',
+      LC_ALL: 'de_DE.UTF-8',
+    });
+    try {
+      expect((await openDatastore({ home })).schemaVersion).toBe(26);
+    } finally {
+      for (const name of ['PGHOST', 'PGOPTIONS', 'PGSERVICE', 'LC_ALL']) delete process.env[name];
+    }
+  });
+
+  test("is served by the install's own programs first", async () => {
+    const bin = await programs(home, {});
+    await put(join(home, 'postgres', 'bin', 'placeholder'), '');
+    const { rename } = await import('node:fs/promises');
+    await rename(join(bin, 'pg_dump'), join(home, 'postgres', 'bin', 'pg_dump'));
+    expect((await openDatastore({ home })).tools.pgDump).toBe(join(home, 'postgres', 'bin', 'pg_dump'));
+  });
+});
