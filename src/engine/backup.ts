@@ -38,7 +38,7 @@ import {
 import { type Datastore, openDatastore, startDump } from './datastore/index.js';
 import { interrupted, SnapshotError, throwIfAborted } from './errors.js';
 import type { BackupEvent, BackupProgress, Warning } from './events.js';
-import { defaultHome, type Install, readInstall } from './install/index.js';
+import { defaultHome, type Install, leoflowVersion, readInstall } from './install/index.js';
 import type { BackupOptions, BackupResult } from './options.js';
 import { PackedWorkspace } from './packed-workspace.js';
 import { availableWorkers, WorkerPool } from './pool.js';
@@ -76,9 +76,10 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
     ...(options.dsn === undefined ? {} : { dsn: options.dsn }),
     ...(options.pgBin === undefined ? {} : { pgBin: options.pgBin }),
   });
+  const version = await leoflowVersion();
   const target = options.output ?? defaultArchiveName(time);
   const output = typeof target === 'string' ? await openFileOutput(target, signal) : openStreamOutput(target, signal);
-  const run = new BackupRun({ install, datastore, output, level, workers, time, signal, emit });
+  const run = new BackupRun({ install, version, datastore, output, level, workers, time, signal, emit });
   try {
     await run.open(options.exclude ?? []);
     const survey = options.survey === true ? run.survey() : Promise.resolve();
@@ -101,6 +102,8 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
 
 interface BackupContext {
   install: Install;
+  /** Of the installed Leoflow. */
+  version: string;
   datastore: Datastore;
   output: ArchiveOutput;
   level: number;
@@ -313,10 +316,10 @@ function file(name: ArchivePath, content: Buffer, mode: number, mtime: number): 
   return { name, kind: 'file', mode, mtime, size: content.length, content };
 }
 
-function manifestOf({ install, datastore, time }: BackupContext): Manifest {
+function manifestOf({ install, version, datastore, time }: BackupContext): Manifest {
   return {
     manifest_version: MANIFEST_VERSION,
-    leoflow_version: 'unknown',
+    leoflow_version: version,
     schema_version: datastore.schemaVersion,
     postgres_version: `postgres (PostgreSQL) ${datastore.serverVersion}`,
     created_at: createdAt(time),

@@ -39,6 +39,16 @@ const KINDS = {
   DATASTORE_AUTH: 'failed',
   DATASTORE_QUERY: 'failed',
   DUMP_FAILED: 'failed',
+  DUMP_INVALID: 'failed',
+  SERVER_TOO_OLD: 'refused',
+  REPLAY_FAILED: 'failed',
+  REPLAY_UNSAFE: 'refused',
+  DATASTORE_BUSY: 'refused',
+  SWAP_FAILED: 'failed',
+  CLUSTER_ROOT: 'failed',
+  CLUSTER_START: 'failed',
+  CLUSTER_STOP: 'failed',
+  CLUSTER_PROVISION: 'failed',
 
   // the archive being written
   OUTPUT_DIRECTORY: 'failed',
@@ -46,6 +56,28 @@ const KINDS = {
   OUTPUT_BUSY: 'failed',
   OUTPUT_FULL: 'failed',
   OUTPUT_WRITE: 'failed',
+
+  // the archive being read
+  INPUT_NOT_FOUND: 'failed',
+  INPUT_UNREADABLE: 'failed',
+  NOT_AN_ARCHIVE: 'failed',
+  ARCHIVE_DAMAGED: 'failed',
+  ARCHIVE_TRUNCATED: 'failed',
+  ARCHIVE_UNSAFE: 'refused',
+  CHECKSUM_MISMATCH: 'failed',
+  MANIFEST_MISSING: 'refused',
+  MANIFEST_INVALID: 'refused',
+  MANIFEST_VERSION: 'refused',
+  SCHEMA_TOO_NEW: 'refused',
+
+  // the restore
+  INSTALL_EXISTS: 'refused',
+  STAGING_FULL: 'failed',
+  STAGING_WRITE: 'failed',
+  COMMIT_FAILED: 'failed',
+  RECOVERY_NEEDED: 'refused',
+  RECOVERY_FAILED: 'failed',
+  NOTHING_TO_RECOVER: 'failed',
 } as const satisfies Record<string, FailureKind>;
 
 /** A stable identifier of what went wrong. */

@@ -12,7 +12,7 @@ import { interrupted } from './errors.js';
 export class WorkerPool {
   readonly workers: number;
   readonly #piscina: Piscina;
-  #destroyed = false;
+  #destroyed: Promise<void> | null = null;
 
   constructor(workers: number) {
     this.workers = workers;
@@ -21,7 +21,7 @@ export class WorkerPool {
       maxThreads: workers,
       recordTiming: false,
       // The task at hand is small and short-lived; what is large lives outside of the JavaScript heap.
-      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 },
     });
   }
 
@@ -35,20 +35,20 @@ export class WorkerPool {
     task: Tasks[Name]['task'],
     give: ArrayBuffer[] = [],
   ): Promise<Tasks[Name]['result']> {
-    if (this.#destroyed) throw interrupted();
+    if (this.#destroyed !== null) throw interrupted();
     const filename = new URL(`../workers/${name}.js`, import.meta.url).href;
     try {
       return await this.#piscina.run(task, { filename, transferList: give });
     } catch (error) {
-      if (this.#destroyed) throw interrupted();
+      if (this.#destroyed !== null) throw interrupted();
       throw error;
     }
   }
 
   /** Ends the threads, whatever they are doing. Tasks under way reject. */
-  async destroy(): Promise<void> {
-    this.#destroyed = true;
-    await this.#piscina.destroy();
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#piscina.destroy();
+    return this.#destroyed;
   }
 }
 

@@ -28,7 +28,7 @@ function afterSetup(seconds = { config: -1, setup: 0 }, more: Record<string, str
     leoflow: null,
     ...more,
   });
-  const { config, setup } = { config: -1, setup: 0, ...seconds };
+  const { config, setup } = seconds;
   utimesSync(join(home, 'config.yaml'), SETUP_AT + config, SETUP_AT + config);
   utimesSync(join(home, 'setup.json'), SETUP_AT + setup, SETUP_AT + setup);
 }

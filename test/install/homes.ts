@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type ErrorCode, SnapshotError } from '../../src/engine/errors.js';
 
-/** A directory of its own (real path), readable by everyone, removed when the test ends. */
+/** A directory of its own (real path), removed when the test ends. */
 export function scratch(): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'leoflow-install-')));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));

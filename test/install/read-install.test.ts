@@ -109,12 +109,14 @@ describe('what is wrong is said, with what to do', () => {
     expect(error.message).toContain('it is a FIFO, not a file');
   });
 
-  test('a config.yaml of 2 MiB is not a config', async () => {
-    const { home } = user({ '.leoflow/config.yaml': '#'.repeat(2 * 1024 * 1024) });
-    expect((await failure('CONFIG_UNREADABLE', () => readInstall(home))).message).toContain('it is over 1 MiB long');
+  test('a config.yaml of 257 KiB is not a config', async () => {
+    const { home } = user({ '.leoflow/config.yaml': '#'.repeat(257 * 1024) });
+    expect((await failure('CONFIG_UNREADABLE', () => readInstall(home))).message).toContain('it is over 256 KiB long');
   });
 
   test.each([
+    ['a secret where none may be', 'a: 1\njwt_secret: x\n} hush\n', / at line 3, column 1: /],
+    ['an unknown alias', 'a: 1\nworkspace: *hush\n', / at line 2, column 12: `workspace` refers to nothing$/],
     ['not YAML', 'a: 1\nworkspace: "x\njwt_secret: hush\n', / is not valid at line \d, column \d+: /],
     ['a list that never ends', 'a: 1\nb: [1\nworkspace: x\n', / at line 3, column 1: /],
     ['a list', '- a\n- b\n', / at line 1, column 1: it does not hold keys and values$/],
@@ -126,7 +128,8 @@ describe('what is wrong is said, with what to do', () => {
     ['a key that stands there twice', 'a: 1\nworkspace: b\na: 2\n', / at line 3, column 1: `a` stands there twice$/],
     ['Latin-1', Buffer.from('a: 1\nb: \xe4x\n', 'latin1'), / at line 2, column 4: this is not UTF-8$/],
     ['two documents', 'a: 1\n---\nb: 1\n', / at line 2, column 1: /],
-    ['deeper than the stack', `a: ${'['.repeat(20_000)}`, / is not valid/],
+    ['deeper than anybody nests, in blocks', '- '.repeat(2000), / at line 1, column \d+: it nests too deep$/],
+    ['deeper than the stack', `a: ${'['.repeat(200_000)}`, / at line 1, column \d+: it nests too deep$/],
   ])('%s', async (_, config, message) => {
     const { home } = user({ '.leoflow/config.yaml': config });
     const error = await failure('CONFIG_INVALID', () => readInstall(home));

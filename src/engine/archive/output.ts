@@ -98,8 +98,7 @@ export function openStreamOutput(stream: Writable, signal: AbortSignal): Archive
     async write(bytes) {
       check();
       size += bytes.length;
-      if (stream.write(bytes)) return;
-      await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]).catch(() => {});
+      if (!stream.write(bytes)) await drained(stream, signal);
       throwIfAborted(signal);
       check();
     },
@@ -112,6 +111,14 @@ export function openStreamOutput(stream: Writable, signal: AbortSignal): Archive
     },
     async discard() {},
   };
+}
+
+/** Resolves when a stream takes more, has failed or was closed, or the signal fires; leaves no listener behind. */
+async function drained(stream: Writable, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const either = { signal: AbortSignal.any([signal, done.signal]) };
+  await Promise.race([once(stream, 'drain', either), once(stream, 'close', either)]).catch(() => {});
+  done.abort();
 }
 
 /**

@@ -1,7 +1,19 @@
 /**
  * `config.yaml` as text that belongs to the user: parsed for the few keys this program knows, never written from the parsed tree.
  */
-import { type Document, isAlias, isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import {
+  Composer,
+  type CST,
+  Document,
+  isAlias,
+  isMap,
+  isScalar,
+  Lexer,
+  LineCounter,
+  type Pair,
+  Parser,
+  type YAMLMap,
+} from 'yaml';
 import { SnapshotError } from '../errors.js';
 import { MAX_INSTALL_FILE_BYTES } from './install-file.js';
 
@@ -17,6 +29,9 @@ export interface Config {
   lines: LineCounter;
 }
 
+/** Real ones nest three or four collections deep. */
+const MAX_DEPTH = 100;
+
 const HINT = 'Correct config.yaml, or run `leoflow setup` to have it written anew.';
 
 /**
@@ -30,7 +45,7 @@ export function parseConfig(content: Buffer, path: string): Config {
   const lines = new LineCounter();
   const document = parse(text, lines, path);
   const error = document.errors[0];
-  if (error) throw invalid(path, position(lines, error.pos[0]), error.message);
+  if (error) throw invalid(path, position(lines, error.pos[0]), reasonOf(error));
   if (document.contents === null) throw invalid(path, '', 'it is empty');
   const root: unknown = document.contents;
   if (!isMap(root)) throw invalid(path, position(lines, rangeStart(root)), 'it does not hold keys and values');
@@ -44,13 +59,15 @@ export function parseConfig(content: Buffer, path: string): Config {
  * @throws SnapshotError `CONFIG_INVALID` where it holds anything else
  */
 export function configString(config: Config, key: string): string | null {
-  const pair = pairOf(config.root, key);
-  const node = isAlias(pair?.value) ? pair.value.resolve(config.document) : pair?.value;
+  const named = pairOf(config.root, key)?.value;
+  const at = position(config.lines, rangeStart(named));
+  const node = isAlias(named) ? named.resolve(config.document) : named;
+  if (isAlias(named) && node === undefined) throw invalid(config.path, at, `\`${key}\` refers to nothing`);
   if (node === undefined || node === null) return null;
   const value: unknown = isScalar(node) ? node.value : undefined;
   if (value === null || value === '') return null;
   if (typeof value === 'string' && !value.includes('\0')) return value;
-  throw invalid(config.path, position(config.lines, rangeStart(pair?.value)), `\`${key}\` is not a string`);
+  throw invalid(config.path, at, `\`${key}\` is not a string`);
 }
 
 /** The pair of a top-level key. */
@@ -59,7 +76,7 @@ export function pairOf(root: YAMLMap, key: string): Pair | undefined {
 }
 
 function decode(content: Buffer, path: string): string {
-  if (content.length > MAX_INSTALL_FILE_BYTES) throw invalid(path, '', 'it is over 1 MiB long');
+  if (content.length > MAX_INSTALL_FILE_BYTES) throw invalid(path, '', 'it is over 256 KiB long');
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
   } catch (cause) {
@@ -67,14 +84,34 @@ function decode(content: Buffer, path: string): string {
   }
 }
 
-/** Parsing recurses: text that nests deeper than the stack throws instead of reporting. */
 function parse(text: string, lines: LineCounter, path: string): Document {
-  try {
-    // The library compares every key with every other one; `refuseDuplicates` does it in one pass.
-    return parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: 'error' });
-  } catch (cause) {
-    throw invalid(path, '', 'it nests too deep', cause);
+  // The library compares every key with every other one; `refuseDuplicates` does it in one pass.
+  const composer = new Composer({ uniqueKeys: false });
+  const documents = composer.compose(shallowTokens(text, lines, path), true, text.length);
+  const first = documents.next().value;
+  const second = documents.next().value;
+  if (second) throw invalid(path, position(lines, second.range[0]), 'a second document begins');
+  // `compose` is told to make a document also of nothing.
+  return first ?? new Document(null);
+}
+
+/**
+ * The tokens of the text, as long as they do not nest. Composing recurses, and deep in the stack V8 ends the whole process when it
+ * has to compile a regular expression: a text that nests without end must not get there.
+ */
+function* shallowTokens(text: string, lines: LineCounter, path: string): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme);
+    if (parser.stack.length > MAX_DEPTH) throw invalid(path, position(lines, parser.offset), 'it nests too deep');
   }
+  yield* parser.end();
+}
+
+/** The library's message, without what it quotes from the text. */
+function reasonOf(error: Error): string {
+  return error.message.replace(/(?<=\S): .*$/s, '');
 }
 
 function refuseDuplicates(root: YAMLMap, lines: LineCounter, path: string): void {

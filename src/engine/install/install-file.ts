@@ -16,10 +16,10 @@ export interface InstallFile {
 }
 
 /**
- * The largest `config.yaml` or `setup.json` in bytes. Real ones have a few hundred; a YAML tree takes a hundred times the memory of
- * its text, so more than this is not parsed.
+ * The largest `config.yaml` or `setup.json` in bytes. Real ones have a few hundred; a YAML tree can take a thousand times the memory
+ * of its text, so more than this is not parsed.
  */
-export const MAX_INSTALL_FILE_BYTES = 1024 * 1024;
+export const MAX_INSTALL_FILE_BYTES = 256 * 1024;
 
 /**
  * Reads a small regular file (symlinks are followed; a FIFO does not block).
@@ -43,7 +43,7 @@ async function readBounded(file: FileHandle, expected: number): Promise<Buffer> 
   const chunks: Buffer[] = [];
   let total = 0;
   for (;;) {
-    if (total > MAX_INSTALL_FILE_BYTES || expected > MAX_INSTALL_FILE_BYTES) throw new Error('it is over 1 MiB long');
+    if (total > MAX_INSTALL_FILE_BYTES || expected > MAX_INSTALL_FILE_BYTES) throw new Error('it is over 256 KiB long');
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(64 * 1024), 0, 64 * 1024, total);
     if (bytesRead === 0) return Buffer.concat(chunks, total);
     chunks.push(buffer.subarray(0, bytesRead));

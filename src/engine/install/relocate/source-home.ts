@@ -7,6 +7,10 @@ import { dirname, isAbsolute, join, normalize, relative } from 'node:path';
 
 /** Where `leoflow setup` puts the parser's sources. */
 const PARSER = '/pysrc/parser';
+/** Characters of a command that are looked through. */
+const MAX_COMMAND = 8192;
+/** Linux's `PATH_MAX`. */
+const MAX_PATH = 4096;
 
 /** One home moved to another; both absolute, without a slash at the end. */
 export interface Move {
@@ -21,16 +25,18 @@ export interface Move {
  * @returns null where the command names none
  */
 export function homeInCommand(command: string | null): string | null {
-  if (command === null) return null;
+  if (command === null || command.length > MAX_COMMAND) return null;
   const pythonPath = /PYTHONPATH=(?:"([^"]*)"|'([^']*)'|(\S*))/.exec(command)?.slice(1).find(Boolean) ?? '';
   const parser = pythonPath.split(':').find((directory) => directory.endsWith(PARSER));
   if (parser !== undefined) return asHome(parser.slice(0, -PARSER.length));
-  return asHome(/(?<![\w.-])(\/(?:[^\s:"'=]*\/)?\.leoflow)(?=[\s:"'/]|$)/.exec(command)?.[1] ?? null);
+  const paths = command.split(/[\s:"'=]/).filter((word) => word.startsWith('/'));
+  const inHome = paths.find((path) => `${path}/`.includes('/.leoflow/'));
+  return inHome === undefined ? null : asHome(inHome.slice(0, `${inHome}/`.indexOf('/.leoflow/') + '/.leoflow'.length));
 }
 
 /** A path as a home: absolute and normal; null where it cannot be one. */
 export function asHome(path: string | null): string | null {
-  if (path === null || !isAbsolute(path) || path.includes('\0')) return null;
+  if (path === null || path.length > MAX_PATH || !isAbsolute(path) || path.includes('\0')) return null;
   const normal = normalize(path).replace(/\/+$/, '');
   return normal === '' ? null : normal;
 }
@@ -52,10 +58,15 @@ export function movePath(path: string, moves: readonly Move[]): string {
 
 /** A text (a command line) with the old homes' paths in it replaced by the new one's; `/x/.leoflow-old` is not `/x/.leoflow`. */
 export function moveText(text: string, moves: readonly Move[]): string {
-  return moves.reduce((moved, { from, to }) => {
-    const path = new RegExp(`(?<![\\w./-])${from.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?![\\w.-])`, 'g');
-    return moved.replace(path, () => to);
-  }, text);
+  return moves.reduce(movePaths, text);
+}
+
+function movePaths(text: string, { from, to }: Move): string {
+  const pieces = text.split(from);
+  return pieces.reduce((moved, piece, index) => {
+    const isWhole = !/[\w./-]$/.test(pieces[index - 1] ?? '') && !/^[\w.-]/.test(piece);
+    return moved + (isWhole ? to : from) + piece;
+  });
 }
 
 /** A path relative to a directory that it equals or lies below: '' or `a/b`; null where it does not. */

@@ -1,0 +1,99 @@
+/**
+ * The options that several commands share, and the parsers of their values. A wrong value is told here, in words, before any work.
+ */
+import { type Command, Option } from 'commander';
+import { UsageError } from './exit.js';
+import { environmentValue, type Surroundings } from './streams.js';
+
+/** How a command talks: the options that every command has. */
+export interface OutputFlags {
+  quiet?: true;
+  verbose?: true;
+  json?: true;
+  /** False with `--no-progress`. */
+  progress: boolean;
+}
+
+/** Where the install is and how its datastore is reached. */
+export interface InstallFlags {
+  home?: string;
+  dsn?: string;
+  pgBin?: string;
+}
+
+/** The most worker threads that may be asked for; more is a slip of the finger. */
+const MOST_WORKERS = 1024;
+
+/** Adds `--quiet`, `--verbose`, `--json` and `--no-progress`. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .addOption(new Option('-q, --quiet', 'print only warnings and errors').conflicts('verbose'))
+    .addOption(new Option('-v, --verbose', 'print every warning, every rule, and the time of each phase'))
+    .addOption(new Option('--json', 'print JSON lines instead of text; the last one is the result'))
+    .addOption(new Option('--no-progress', 'do not show how far it is'));
+}
+
+/** Adds `--home`, `--dsn` and `--pg-bin`. */
+export function addInstallOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--home <dir>', 'the Leoflow home (default: ~/.leoflow)').argParser(required('--home')))
+    .addOption(
+      new Option(
+        '--dsn <url>',
+        'the datastore, as a PostgreSQL URL (default: that of the install; env: LEOFLOW_DATABASE_URL)',
+      ).argParser(required('--dsn')),
+    )
+    .addOption(
+      new Option(
+        '--pg-bin <dir>',
+        'directory of pg_dump and psql (default: those of the install, then PATH; env: LEOFLOW_PG_BIN)',
+      ).argParser(required('--pg-bin')),
+    );
+}
+
+/** `--workers`, shared by the commands that work in parallel. */
+export function workersOption(): Option {
+  return new Option('--workers <n>', 'worker threads (default: one per processor)').argParser(
+    wholeNumber('--workers', 1, MOST_WORKERS),
+  );
+}
+
+/** The install options as the library takes them, with the environment where the command line is silent. */
+export function installOptions(
+  flags: InstallFlags,
+  env: Surroundings['env'],
+): { home?: string; dsn?: string; pgBin?: string } {
+  const dsn = flags.dsn ?? environmentValue(env, 'LEOFLOW_DATABASE_URL');
+  const pgBin = flags.pgBin ?? environmentValue(env, 'LEOFLOW_PG_BIN');
+  return {
+    ...(flags.home !== undefined && { home: flags.home }),
+    ...(dsn !== undefined && { dsn }),
+    ...(pgBin !== undefined && { pgBin }),
+  };
+}
+
+/** A parser of whole numbers from `least` to `most`. It throws a {@link UsageError}. */
+export function wholeNumber(option: string, least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    throw new UsageError(`${option} must be a whole number from ${least} to ${most}, not '${value}'`);
+  };
+}
+
+/**
+ * A parser of values that must be there. An empty one comes from an unset shell variable, and so does a value that looks like the
+ * next option (`--output $UNSET --json`): neither may quietly mean something else. It throws a {@link UsageError}.
+ */
+export function required(option: string): (value: string) => string {
+  return (value) => {
+    if (value === '') throw new UsageError(`${option} must not be empty`, 'leave it out to use the default');
+    if (value.startsWith('--')) {
+      throw new UsageError(
+        `${option} needs a value, but '${value}' follows it`,
+        `if a file has that name, write ./${value}`,
+      );
+    }
+    return value;
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * How warnings and errors read, and how many warnings are read at all: a tree with ten thousand unreadable files should not push
+ * everything else off the screen.
+ */
+import type { Warning } from '../../index.js';
+import type { Failure } from '../exit.js';
+import { formatCount, printable, printableLines } from '../format.js';
+import type { Colours } from '../streams.js';
+
+/** As many warnings are printed without `--verbose`. */
+export const WARNINGS_SHOWN = 20;
+
+/** Counts warnings, and says which are printed. */
+export class WarningList {
+  readonly #limit: number;
+  /** All warnings so far. */
+  total = 0;
+  /** Those that stand for a file that is missing from the archive, or in it in a state it never had. */
+  incomplete = 0;
+
+  /** @param limit how many are printed */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Counts a warning; true if it is one to print. */
+  add(warning: Warning): boolean {
+    this.total++;
+    if (warning.incomplete) this.incomplete++;
+    return this.total <= this.#limit;
+  }
+
+  /** What to say of those that were not printed; undefined when all were. */
+  get rest(): string | undefined {
+    const hidden = this.total - this.#limit;
+    return hidden > 0 ? `and ${formatCount(hidden, 'more warning')}; --verbose lists all` : undefined;
+  }
+}
+
+/** One warning on one line. */
+export function warningLine(warning: Warning, colours: Colours): string {
+  return `${colours.yellow('warning:')} ${printable(warning.path)}: ${printableLines(warning.message)}`;
+}
+
+/** The last word on an archive that lacks something. */
+export function incompleteLine(count: number, colours: Colours): string {
+  const files = count === 1 ? '1 path is' : `${formatCount(count, 'path')} are`;
+  return colours.yellow(`Incomplete: ${files} missing from the archive, or changed while being read.`);
+}
+
+/** An error, its hint, and for a defect of this program where it happened; ends with a line break. */
+export function failureText(failure: Failure, colours: Colours): string {
+  const lines = [`${colours.red('error:')} ${printableLines(failure.message)}`];
+  if (failure.hint !== null) lines.push(`${colours.bold('hint:')} ${printableLines(failure.hint)}`);
+  if (failure.stack !== undefined) lines.push(printableLines(failure.stack));
+  return `${lines.join('\n')}\n`;
+}

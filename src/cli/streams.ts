@@ -1,0 +1,58 @@
+/**
+ * What a command sees of the process around it: three streams and the environment, handed over so that tests can hand over their own.
+ */
+import type { Readable, Writable } from 'node:stream';
+import pc from 'picocolors';
+
+/** A stream for text; the last three exist only where it is a terminal. */
+export type TextStream = Writable & { isTTY?: boolean; columns?: number; rows?: number };
+
+/** The process as a command sees it. */
+export interface Surroundings {
+  stdin: Readable;
+  stdout: TextStream;
+  stderr: TextStream;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** What a command is built with. */
+export interface CommandContext {
+  around: Surroundings;
+  /** Takes the exit status that the command ends with. */
+  finish(status: number): void;
+}
+
+/** Colour functions for one stream; they return the text as it is where colours are off. */
+export type Colours = ReturnType<typeof pc.createColors>;
+
+/**
+ * Colours for this stream: `NO_COLOR` turns them off, `FORCE_COLOR` on, else they need a terminal that knows them.
+ * (picocolors by itself judges by stdout alone, and most of what is printed here goes to stderr.)
+ */
+export function coloursFor(stream: TextStream, env: Surroundings['env']): Colours {
+  return pc.createColors(wantsColour(stream, env));
+}
+
+function wantsColour(stream: TextStream, env: Surroundings['env']): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0';
+  return stream.isTTY === true && env.TERM !== 'dumb';
+}
+
+/** Whether lines can be repainted on this stream: a terminal that says how large it is. */
+export function canRepaint(stream: TextStream, env: Surroundings['env']): boolean {
+  return stream.isTTY === true && env.TERM !== 'dumb' && Boolean(stream.columns) && Boolean(stream.rows);
+}
+
+/**
+ * Keeps a reader that went away (`leoflow … --json | head -1`, a closed terminal) from ending the program with a stack trace: what
+ * is printed is lost, the backup goes on. Whoever writes the archive itself to the stream sees its errors as before.
+ */
+export function surviveWriteErrors(stream: TextStream): void {
+  stream.on('error', () => undefined);
+}
+
+/** The value of an environment variable; an empty one counts as unset. */
+export function environmentValue(env: Surroundings['env'], name: string): string | undefined {
+  return env[name] || undefined;
+}

@@ -1,0 +1,143 @@
+/** The live view: repainted by the clock, above it what stays, and gone at the end. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createReporter } from '../../src/cli/reporters/reporter.js';
+import { type Recorder, recordingTerminal, result, surroundings, unreadable } from './support.js';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Makes a terminal view that is `columns` wide. */
+function live(columns: number) {
+  const stderr = recordingTerminal(columns);
+  const around = surroundings({ stderr, env: { NO_COLOR: '1' } });
+  return {
+    reporter: createReporter({ progress: true, archiveOnStdout: false }, around),
+    stderr,
+    stdout: around.stdout,
+  };
+}
+
+const ESC = '\u001b';
+const TOKENS = new RegExp(`${ESC}\\[([?\\d;]*)([A-Za-z])|\n|[^${ESC}\n]+`, 'g');
+
+/** What such a terminal shows after all that was written to it: enough of its escape sequences to follow log-update. */
+function screen(recorder: Recorder): string[] {
+  const lines: string[] = [''];
+  let row = 0;
+  let column = 0;
+  const tokens = recorder.text.matchAll(TOKENS);
+  for (const [token, argument = '', action] of tokens) {
+    const count = Number(argument || 1);
+    const line = lines[row] ?? '';
+    if (token === '\n') {
+      row++;
+      column = 0;
+    } else if (action === undefined) {
+      lines[row] = line.slice(0, column).padEnd(column) + token + line.slice(column + token.length);
+      column += token.length;
+    } else if (action === 'A') row = Math.max(0, row - count);
+    else if (action === 'B') row += count;
+    else if (action === 'G') column = 0;
+    else if (action === 'K') lines[row] = argument === '2' ? '' : line.slice(0, column);
+  }
+  return Array.from(lines, (line) => line ?? '').filter((line) => line !== '');
+}
+
+const progress = (files: number) => ({ files, bytes: files * 1e6, dumpBytes: 0, written: files * 5e5 });
+
+describe('while it runs', () => {
+  test('two lines that follow the events', () => {
+    const { reporter, stderr } = live(80);
+    reporter.event({ type: 'phase', phase: 'prepare' });
+    vi.advanceTimersByTime(500);
+    expect(screen(stderr)).toEqual(['Preparing  0.5 s']);
+    reporter.event({ type: 'phase', phase: 'pack' });
+    reporter.event({ type: 'total', files: 1000, bytes: 1e9 });
+    reporter.event({ type: 'progress', progress: progress(250) });
+    vi.advanceTimersByTime(500);
+    expect(screen(stderr)).toEqual([
+      'Packing the workspace  [#######-----------------------]  25%  3 s left',
+      '250 MB of 1.00 GB, 250 MB/s, 250 of 1,000 files, 125 MB written',
+    ]);
+    reporter.event({ type: 'phase', phase: 'dump' });
+    reporter.event({ type: 'progress', progress: { ...progress(1000), dumpBytes: 1e6 } });
+    vi.advanceTimersByTime(1000);
+    expect(screen(stderr)[0]).toBe('Dumping the datastore  2.0 s');
+    reporter.done(result(), 0);
+  });
+
+  test('a thousand events a second are painted ten times', () => {
+    const { reporter, stderr } = live(80);
+    for (let index = 1; index <= 1000; index++) {
+      reporter.event({ type: 'progress', progress: progress(index) });
+      vi.advanceTimersByTime(1);
+    }
+    expect(stderr.writes).toBeLessThanOrEqual(10);
+    reporter.done(result(), 0);
+  });
+
+  test('a narrow terminal gets what fits', () => {
+    const { reporter, stderr } = live(31);
+    reporter.event({ type: 'phase', phase: 'pack' });
+    reporter.event({ type: 'total', files: 1000, bytes: 1e9 });
+    reporter.event({ type: 'progress', progress: progress(250) });
+    vi.advanceTimersByTime(1000);
+    expect(screen(stderr)).toEqual(['Packing the workspace  25%', '250 MB of 1.00 GB, 250 MB/s']);
+    reporter.done(result(), 0);
+  });
+
+  test('warnings stay above the live lines', () => {
+    const { reporter, stderr } = live(80);
+    reporter.event({ type: 'phase', phase: 'pack' });
+    vi.advanceTimersByTime(100);
+    reporter.event({ type: 'warning', warning: unreadable('/w/a\nb') });
+    reporter.event({ type: 'warning', warning: unreadable('/w/c') });
+    vi.advanceTimersByTime(100);
+    expect(screen(stderr)).toEqual([
+      'warning: /w/a\\nb: cannot be read: permission denied',
+      'warning: /w/c: cannot be read: permission denied',
+      'Packing the workspace  0.2 s',
+      '2 warnings',
+    ]);
+    reporter.done(result(), 0);
+  });
+
+  test('a signal is acknowledged at once', () => {
+    const { reporter, stderr } = live(80);
+    reporter.stopping('SIGINT');
+    expect(screen(stderr)[0]).toBe('SIGINT: stopping and cleaning up; once more stops at once  0.0 s');
+    reporter.failed({ code: 'INTERRUPTED', message: 'interrupted by SIGINT', hint: null, status: 130 });
+    expect(screen(stderr)).toEqual(['error: interrupted by SIGINT']);
+  });
+});
+
+describe('at the end', () => {
+  test('the live lines are gone, the summary is on stdout, and the clock stands still', () => {
+    const { reporter, stderr, stdout } = live(80);
+    reporter.event({ type: 'progress', progress: progress(10) });
+    vi.advanceTimersByTime(300);
+    reporter.event({ type: 'warning', warning: unreadable('/w/late') });
+    reporter.done(result(), 0);
+    expect(screen(stderr)).toEqual(['warning: /w/late: cannot be read: permission denied']);
+    expect(stdout.text).toMatch(/^Backup written: /);
+    const { writes } = stderr;
+    vi.advanceTimersByTime(1000);
+    expect(stderr.writes).toBe(writes);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('an error stands alone', () => {
+    const { reporter, stderr } = live(80);
+    reporter.event({ type: 'phase', phase: 'pack' });
+    vi.advanceTimersByTime(300);
+    reporter.failed({ code: 'OUTPUT_FULL', message: 'the disk is full', hint: 'make room', status: 1 });
+    expect(screen(stderr)).toEqual(['error: the disk is full', 'hint: make room']);
+  });
+
+  test('the cursor is never hidden', () => {
+    const { reporter, stderr } = live(80);
+    vi.advanceTimersByTime(300);
+    reporter.done(result(), 0);
+    expect(stderr.text).not.toContain('\u001b[?25l');
+  });
+});
