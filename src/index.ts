@@ -6,6 +6,26 @@
 export type { Manifest } from './engine/archive/index.js';
 export { backup } from './engine/backup.js';
 export { type ErrorCode, type FailureKind, SnapshotError } from './engine/errors.js';
-export type { BackupEvent, BackupPhase, BackupProgress, Warning } from './engine/events.js';
-export type { BackupOptions, BackupResult, LeftOut } from './engine/options.js';
+export type {
+  BackupEvent,
+  BackupPhase,
+  BackupProgress,
+  RestoreEvent,
+  RestorePhase,
+  RestoreProgress,
+  Warning,
+} from './engine/events.js';
+export {
+  type BackupOptions,
+  type BackupResult,
+  type ConfigChange,
+  type LeftOut,
+  type RecoverOptions,
+  type RecoverResult,
+  RESTORE_PARTS,
+  type RestoreOptions,
+  type RestorePart,
+  type RestoreResult,
+} from './engine/options.js';
+export { recover, restore } from './engine/restore.js';
 export { VERSION } from './engine/version.js';

@@ -325,7 +325,7 @@ function manifestOf({ install, version, datastore, time }: BackupContext): Manif
     created_at: createdAt(time),
     writer: `leoflow-snapshot ${VERSION}`,
     source: {
-      home: install.home,
+      home: install.namedHome,
       workspace: install.workspace,
       hostname: hostname(),
       platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,

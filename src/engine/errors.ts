@@ -72,6 +72,7 @@ const KINDS = {
 
   // the restore
   INSTALL_EXISTS: 'refused',
+  INSTALL_BUSY: 'failed',
   STAGING_FULL: 'failed',
   STAGING_WRITE: 'failed',
   COMMIT_FAILED: 'failed',

@@ -42,3 +42,29 @@ export type BackupEvent =
   | { type: 'total'; files: number; bytes: number }
   | { type: 'progress'; progress: BackupProgress }
   | { type: 'warning'; warning: Warning };
+
+/**
+ * The phases of a restore: the archive and the install are judged; the archive is staged (files beside the workspace, the dump in a new
+ * database); the staged parts take the place of the old ones; what was needed only meanwhile is removed.
+ */
+export type RestorePhase = 'judge' | 'stage' | 'commit' | 'finish';
+
+/** Cumulative counts; every field only grows. */
+export interface RestoreProgress {
+  /** Regular files restored, or only checked. */
+  files: number;
+  /** Their bytes. */
+  bytes: number;
+  /** Bytes of the dump replayed. */
+  dumpBytes: number;
+  /** Bytes of the archive read, and how many there are. */
+  read: number;
+  size: number;
+}
+
+/** What a restore says while it runs. */
+export type RestoreEvent =
+  | { type: 'phase'; phase: RestorePhase }
+  | { type: 'progress'; progress: RestoreProgress }
+  /** Something worth knowing that is not an error, one sentence. */
+  | { type: 'note'; message: string };

@@ -1,6 +1,6 @@
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Manifest } from './archive/index.js';
-import type { BackupEvent, Warning } from './events.js';
+import type { BackupEvent, RestoreEvent, Warning } from './events.js';
 
 /** What `backup()` is asked to do. Every field is optional; the defaults back up the invoking user's install. */
 export interface BackupOptions {
@@ -56,3 +56,81 @@ export interface BackupResult {
   durationMs: number;
   workers: number;
 }
+
+/** The parts of an install that can be restored by themselves. */
+export const RESTORE_PARTS = ['config', 'workspace', 'datastore'] as const;
+export type RestorePart = (typeof RESTORE_PARTS)[number];
+
+/** What `restore()` is asked to do. */
+export interface RestoreOptions {
+  /** The archive: a path, or a stream of its bytes (copied to a private temporary file first). */
+  input: string | Readable;
+  /** The Leoflow home to restore to. Default: `~/.leoflow` of the invoking user (of `$SUDO_USER` under sudo). */
+  home?: string;
+  /** Replace an install that is in the way, and end sessions on its database. Never silences a refusal of the archive. Default: false. */
+  force?: boolean;
+  /** Where the workspace goes. Default: where it was, moved along with the home. */
+  workspace?: string;
+  /** The parts to restore. Default: all. `config` is config.yaml and setup.json. */
+  only?: readonly RestorePart[];
+  /** Remove what was replaced, once everything is in place. Default: it is kept under a name that says so. */
+  discardPrevious?: boolean;
+  /** Judge and check the whole archive, change nothing. Default: false. */
+  dryRun?: boolean;
+  /** The datastore as a libpq URI or keyword/value string. Default: the home's managed cluster (made if absent), then its Docker port. */
+  dsn?: string;
+  /** Directory of the PostgreSQL programs. Default: the install's own, then `PATH`, then the usual places. */
+  pgBin?: string;
+  /** Worker threads, at least 1. Default: the processors available to this process. */
+  workers?: number;
+  /** Stops the restore, up to the moment of the commit: nothing is changed, and the promise rejects with `INTERRUPTED`. */
+  signal?: AbortSignal;
+  /** Receives progress, synchronously; it must not throw. */
+  onEvent?: (event: RestoreEvent) => void;
+}
+
+/** A value in config.yaml or setup.json that differs from the archive's, because the install moved. */
+export interface ConfigChange {
+  file: 'config.yaml' | 'setup.json';
+  key: string;
+  from: string;
+  to: string;
+}
+
+/** What `restore()` did, or with `dryRun` would have done. Sizes are in bytes. */
+export interface RestoreResult {
+  dryRun: boolean;
+  manifest: Manifest;
+  home: string;
+  parts: readonly RestorePart[];
+  /** Null where the part was not restored or is not in the archive. */
+  workspace: { path: string; files: number; directories: number; links: number; bytes: number } | null;
+  datastore: {
+    /** Which database, for people, without any password. */
+    source: string;
+    bytes: number;
+    /** What the cluster was: running, or started, or made for the restore; or somebody else's server. */
+    cluster: 'running' | 'started' | 'provisioned' | 'external';
+    /** Whether the dump was replayed into the live database itself, because the role may not create databases. */
+    inPlace: boolean;
+  } | null;
+  /** What was adapted to this machine. */
+  changes: ConfigChange[];
+  /** What was replaced and where it lies now: paths, and `database …`. Empty where nothing was, or it was discarded. */
+  previous: { what: string; where: string }[];
+  /** Directories that are never archived, carried over from the previous workspace (`.git`, `.venv` …). */
+  carriedOver: number;
+  durationMs: number;
+  workers: number;
+}
+
+/** What `recover()` did with a restore that had broken off in its commit. */
+export interface RecoverResult {
+  /** `finished`: everything is as the restore meant it; `undone`: everything is as it was before. */
+  outcome: 'finished' | 'undone';
+  home: string;
+  durationMs: number;
+}
+
+/** What `recover()` is asked to do. */
+export type RecoverOptions = Pick<RestoreOptions, 'home' | 'dsn' | 'pgBin' | 'signal' | 'onEvent'>;

@@ -61,6 +61,8 @@ export class PackedWorkspace {
   bytes = 0;
   readonly #packing: Packing;
   readonly #opened = new Set<LargeFile>();
+  /** Buffers of segments that are done, for those to come. */
+  readonly #buffers: ArrayBuffer[] = [];
 
   constructor(packing: Packing) {
     this.#packing = packing;
@@ -118,12 +120,12 @@ export class PackedWorkspace {
       const { header, fd } = file;
       for (let offset = 0; offset === 0 || offset < header.size; offset += BLOCK_BYTES) {
         const length = Math.min(BLOCK_BYTES, header.size - offset);
-        yield async () => ({
-          type: 'segment',
-          result: await pool.run('segment', { fd, offset, length, header: offset === 0 ? header : null, level }),
-          file,
-          last: offset + length >= header.size,
-        });
+        const last = offset + length >= header.size;
+        yield async () => {
+          const buffer = this.#buffers.pop() ?? new ArrayBuffer(BLOCK_BYTES);
+          const task = { fd, offset, length, header: offset === 0 ? header : null, level, buffer };
+          return { type: 'segment', result: await pool.run('segment', task, [buffer]), file, last };
+        };
       }
     }
   }
@@ -141,6 +143,7 @@ export class PackedWorkspace {
     file.hash.update(result.content);
     file.problem ??= result.problem;
     this.bytes += result.content.length;
+    this.#buffers.push(result.content.buffer);
     if (!last) return { member: result.member, checksums: '' };
     const now = fstatSync(file.fd, { bigint: true });
     closeSync(file.fd);

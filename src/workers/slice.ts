@@ -1,9 +1,9 @@
-import { compressMember, padToRecords } from '../engine/archive/index.js';
+import { compressMember, concatRecords } from '../engine/archive/index.js';
 import type { SliceResult, SliceTask } from './tasks.js';
 import { giving } from './transfer.js';
 
 /** Compresses a piece of a stream; the last one is padded to whole records. */
 export default ({ content, level }: SliceTask): SliceResult => {
-  const member = compressMember(padToRecords(content), 'continuation', level);
+  const member = compressMember(concatRecords([content]), 'continuation', level);
   return giving({ member }, member);
 };

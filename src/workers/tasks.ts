@@ -4,10 +4,14 @@
 import type {
   GroupResult,
   GroupTask,
+  InflateResult,
+  InflateTask,
   ScanResult,
   ScanTask,
   SegmentResult,
   SegmentTask,
+  UnpackResult,
+  UnpackTask,
 } from '../engine/workspace/index.js';
 
 /** A piece of a stream that only the coordinator has (the dump, the checksums). */
@@ -27,5 +31,7 @@ export interface Tasks {
   scan: { task: ScanTask; result: ScanResult };
   group: { task: GroupTask; result: GroupResult };
   segment: { task: SegmentTask; result: SegmentResult };
+  unpack: { task: UnpackTask; result: UnpackResult };
+  inflate: { task: InflateTask; result: InflateResult };
   slice: { task: SliceTask; result: SliceResult };
 }

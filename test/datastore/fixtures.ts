@@ -1,15 +1,40 @@
 /** What the tests of the datastore share: a throwaway home, and directories of programs that stand in for PostgreSQL's. */
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { openDatastore, startDump } from '../../src/engine/datastore/index.js';
 import { SnapshotError } from '../../src/engine/errors.js';
-import { postgresBin } from '../support/postgres.js';
+import { type Cluster, postgresBin, serverAccount } from '../support/postgres.js';
 
 /** A fresh empty directory, short enough for a socket below it; `remove` it in the end. */
 export async function temporaryHome(): Promise<{ home: string; remove: () => Promise<void> }> {
   const home = await mkdtemp(join(tmpdir(), 'lfh-'));
   return { home, remove: () => rm(home, { recursive: true, force: true }) };
+}
+
+/** A fresh empty directory that a server may use as its home: it belongs to the server's account. */
+export async function serverHome(): Promise<{ home: string; remove: () => Promise<void> }> {
+  const temporary = await temporaryHome();
+  const account = serverAccount();
+  if (account !== undefined) await chown(temporary.home, account.uid, account.gid);
+  return temporary;
+}
+
+/** A dump as pg_dump makes it, with this in its middle. */
+export function dumpOf(sql: string): Readable {
+  const head =
+    '--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 15.1\n-- Dumped by pg_dump version 15.1\n\n';
+  return Readable.from([Buffer.from(`${head}${sql}\n--\n-- PostgreSQL database dump complete\n--\n\n`)]);
+}
+
+/** What pg_dump says of a database, without the random key that it locks psql with. */
+export async function dumpText(cluster: Cluster, database: string): Promise<string> {
+  const dump = startDump(await openDatastore({ home: '/nowhere', dsn: cluster.urlOf(database) }));
+  const text = await textOf(dump.stdout);
+  await dump.finished;
+  return text.replaceAll(/^\\(un)?restrict .*$/gm, '');
 }
 
 /**

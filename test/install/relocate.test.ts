@@ -382,6 +382,11 @@ describe('what is refused', () => {
     expect(move({ config }, { ownConfig: config }).workspace).toBe('/home/bob/.flows');
   });
 
+  test('a workspace inside the home stays possible where it was so, there or here', () => {
+    expect(move({ config: 'workspace: ~/.leoflow/flows\n', sourceHome: null }).workspace).toBe(`${BOB}/flows`);
+    expect(move({}, { ownConfig: 'workspace: ~/.leoflow/flows\n' }).workspace).toBe(`${BOB}/flows`);
+  });
+
   test('what takes too long: a hostile parser_cmd costs no time', () => {
     const half = 100_000;
     const commands = [
@@ -401,6 +406,9 @@ describe('what is refused', () => {
   test('a config.yaml in the archive that is not one', async () => {
     const error = await failure('CONFIG_INVALID', () => move({ config: 'a: [1\nb: 2\n' }));
     expect(error.message).toMatch(/^config\.yaml of the archive is not valid at line \d, column \d: /);
+    expect(error.hint).toBe(
+      'Restore the rest with --only workspace --only datastore, over what `leoflow setup` writes.',
+    );
     await failure('CONFIG_INVALID', () => move({ config: '' }));
     await failure('CONFIG_INVALID', () => move({ config: 'workspace: [a]' }));
   });

@@ -3,8 +3,11 @@
  */
 import type { ArchivePath } from './names.js';
 
-/** The line of one entry. A name with a newline or backslash is escaped as coreutils does: the line then begins with a backslash. */
+/**
+ * The line of one entry. A name with a newline, a carriage return (as the last character it would be taken for a part of the line's end) or
+ * a backslash is escaped as coreutils does: the line then begins with a backslash.
+ */
 export function checksumLine(sha256: string, name: ArchivePath): string {
-  if (!/[\\\n]/.test(name)) return `${sha256}  ${name}\n`;
-  return `\\${sha256}  ${name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n`;
+  if (!/[\\\n\r]/.test(name)) return `${sha256}  ${name}\n`;
+  return `\\${sha256}  ${name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')}\n`;
 }

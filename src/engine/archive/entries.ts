@@ -39,23 +39,24 @@ const TYPE_BITS: Record<EntryKind, number> = {
 const USTAR_MAX_SIZE = 0o77777777777;
 /** tar-stream writes times as signed 32-bit numbers. */
 const HEADER_MAX_MTIME = 0x7fffffff;
-const END_OF_ARCHIVE_BYTES = 2 * RECORD_BYTES;
+const NOTHING = Buffer.alloc(0);
 
 /** The two zero records that end an archive. */
-export const END_OF_ARCHIVE = Buffer.alloc(END_OF_ARCHIVE_BYTES);
+export const END_OF_ARCHIVE = Buffer.alloc(2 * RECORD_BYTES);
 
-/** Whole entries as records: header, content, padding, one after the other. */
-export async function encodeEntries(entries: Iterable<Entry>): Promise<Buffer> {
+/**
+ * Whole entries as records: header, content, padding, one after the other.
+ *
+ * @param target where the records go, if they fit; otherwise a new buffer is made
+ * @returns the records, a part of the target or the new buffer
+ */
+export async function encodeEntries(entries: Iterable<Entry>, target?: Uint8Array): Promise<Uint8Array> {
   const tar = pack({ highWaterMark: Number.MAX_SAFE_INTEGER });
-  for (const entry of entries) tar.entry(toHeaders(entry), entry.content ?? Buffer.alloc(0));
+  for (const entry of entries) tar.entry(toHeaders(entry), entry.content ?? NOTHING);
   tar.finalize();
-  const chunks: Buffer[] = [];
-  let bytes = -END_OF_ARCHIVE_BYTES;
-  for await (const chunk of tar) {
-    chunks.push(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
-  }
-  return Buffer.concat(chunks, bytes);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of tar) chunks.push(chunk as Buffer);
+  return concat(chunks, sizeOf(chunks) - END_OF_ARCHIVE.length, target);
 }
 
 /** The header records of a file whose content stands elsewhere: PAX records where needed, then the header. */
@@ -71,13 +72,30 @@ export async function encodeFileHeader(header: EntryHeader): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** `content` followed by zeros up to whole records; `content` itself where nothing is missing. */
-export function padToRecords(content: Uint8Array): Uint8Array {
-  const size = padded(content.length);
-  if (size === content.length) return content;
-  const block = Buffer.alloc(size);
-  block.set(content);
-  return block;
+/**
+ * Pieces followed by zeros up to whole records.
+ *
+ * @param target as for {@link encodeEntries}
+ */
+export function concatRecords(pieces: readonly Uint8Array[], target?: Uint8Array): Uint8Array {
+  return concat(pieces, padded(sizeOf(pieces)), target);
+}
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+/** The first `size` bytes of the pieces, with zeros where they end earlier. A single piece that is long enough is not copied. */
+function concat(pieces: readonly Uint8Array[], size: number, target: Uint8Array | undefined): Uint8Array {
+  if (pieces.length === 1 && pieces[0]?.length === size) return pieces[0];
+  const whole = target !== undefined && target.length >= size ? target.subarray(0, size) : Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const piece of pieces) {
+    const part = piece.subarray(0, size - at);
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole.fill(0, at);
 }
 
 function toHeaders(entry: EntryHeader): Partial<Header> & Pick<Header, 'name'> {

@@ -1,17 +1,36 @@
 /** The format: what an archive is made of. See docs/format.md. */
 export { checksumLine } from './checksums.js';
 export {
+  concatRecords,
   END_OF_ARCHIVE,
   type Entry,
   type EntryHeader,
   type EntryKind,
   encodeEntries,
   encodeFileHeader,
-  padToRecords,
 } from './entries.js';
-export { createdAt, defaultArchiveName, encodeManifest, MANIFEST_VERSION, type Manifest } from './manifest.js';
+export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
+export { ChecksumLedger } from './ledger.js';
+export {
+  createdAt,
+  decodeManifest,
+  defaultArchiveName,
+  encodeManifest,
+  MANIFEST_VERSION,
+  type Manifest,
+} from './manifest.js';
 export { BLOCK_BYTES, type BlockKind, compressMember, padded, RECORD_BYTES } from './member.js';
-export { type ArchivePath, ENTRY, pathOrder, workspaceEntry } from './names.js';
-export { type ArchiveOutput, openFileOutput, openStreamOutput } from './output.js';
+export { indexMembers, inflateMember, type Member, peekBlock, readMember, truncated } from './member-reader.js';
+export { type ArchivePath, comparePaths, ENTRY, pathOrder, workspaceEntry } from './names.js';
+export {
+  type ArchiveOutput,
+  openFileOutput,
+  openPrivate,
+  openStreamOutput,
+  syncDirectory,
+  writeAll,
+} from './output.js';
 export { type CompressSlice, Spool } from './spool.js';
-export { isTemporaryName } from './temporary.js';
+export { notAnArchive, readStream } from './stream-reader.js';
+export { damaged, type TarEvent, type TarHeader, type TarKind, TarReader } from './tar-reader.js';
+export { clearStaleTemporaries, isTemporaryName, liveTemporaries, temporaryName } from './temporary.js';

@@ -4,6 +4,8 @@
  * The first five fields are `manifest_version: 1` as the Go implementation writes it; the others are ours, and its reader skips them.
  */
 
+import { SnapshotError } from '../errors.js';
+
 /** The newest `manifest_version` this program writes and reads. */
 export const MANIFEST_VERSION = 1;
 
@@ -26,6 +28,63 @@ export interface Manifest {
   datastore?: { database: string; server_version: string; pg_dump_version: string };
   /** Name of the entry that lists the SHA-256 of every other regular entry. It is the last one: its absence means truncation. */
   checksums?: string;
+}
+
+/** A manifest is a few hundred bytes. */
+const MAX_MANIFEST_BYTES = 1 << 20;
+
+/**
+ * Reads `MANIFEST.json`, and refuses what this program cannot restore. Unknown fields are kept silent about.
+ *
+ * @throws MANIFEST_INVALID, MANIFEST_VERSION
+ */
+export function decodeManifest(content: Buffer): Manifest {
+  const invalid = (what: string) =>
+    new SnapshotError('MANIFEST_INVALID', `the MANIFEST.json of the archive ${what}`, {
+      hint: 'the archive is damaged, or was not written by a Leoflow backup; take another copy',
+    });
+  if (content.length > MAX_MANIFEST_BYTES) throw invalid(`has ${content.length} bytes`);
+  let manifest: Record<string, unknown>;
+  try {
+    manifest = JSON.parse(content.toString());
+  } catch (cause) {
+    throw invalid(`is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  if (typeof manifest !== 'object' || manifest === null || Array.isArray(manifest)) throw invalid('is not an object');
+  const version = manifest.manifest_version;
+  if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
+    const found =
+      version === undefined ? 'has no manifest_version' : `has the manifest_version ${JSON.stringify(version)}`;
+    throw new SnapshotError(
+      'MANIFEST_VERSION',
+      `the MANIFEST.json of the archive ${found}; this program reads version ${MANIFEST_VERSION}`,
+      {
+        hint: 'the archive is damaged, or was not written by a Leoflow backup; take another copy',
+      },
+    );
+  }
+  if (version > MANIFEST_VERSION) {
+    throw new SnapshotError(
+      'MANIFEST_VERSION',
+      `the archive has manifest_version ${version}; this program reads up to version ${MANIFEST_VERSION}`,
+      { hint: 'restore it with the newer release of this program that wrote it' },
+    );
+  }
+  const schema = manifest.schema_version;
+  if (typeof schema !== 'number' || !Number.isInteger(schema) || schema < 0) {
+    throw invalid(`has no usable schema_version: ${JSON.stringify(schema)}`);
+  }
+  for (const field of ['leoflow_version', 'created_at'] as const) {
+    if (typeof manifest[field] !== 'string') throw invalid(`has no usable ${field}`);
+  }
+  for (const field of ['postgres_version', 'writer', 'checksums'] as const) {
+    if (manifest[field] !== undefined && typeof manifest[field] !== 'string') throw invalid(`has no usable ${field}`);
+  }
+  for (const field of ['source', 'datastore'] as const) {
+    const value = manifest[field];
+    if (value !== undefined && (typeof value !== 'object' || value === null)) throw invalid(`has no usable ${field}`);
+  }
+  return manifest as unknown as Manifest;
 }
 
 /** `created_at` of a moment: UTC, to the second. */

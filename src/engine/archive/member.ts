@@ -17,7 +17,7 @@ export type BlockKind =
   | 'continuation';
 
 /** The byte that stands for a kind in the `LF` subfield. */
-const KIND_BYTE: Record<BlockKind, number> = { entries: 0x45, first: 0x46, continuation: 0x43 };
+export const KIND_BYTE: Record<BlockKind, number> = { entries: 0x45, first: 0x46, continuation: 0x43 };
 
 /** Most bytes of entries that are grouped into one block, and of a file's content in one segment. */
 export const BLOCK_BYTES = 1 << 20;
@@ -31,14 +31,20 @@ export function padded(bytes: number): number {
 }
 
 /** 10 bytes of gzip header, XLEN, `GZ` with a u32, `LF` with one byte. */
-const HEADER_BYTES = 10 + 2 + 8 + 5;
-const TRAILER_BYTES = 8;
+export const HEADER_BYTES = 10 + 2 + 8 + 5;
+export const TRAILER_BYTES = 8;
 
 /** Whether a block is worth deflating is told by this much of it, taken in even steps. */
 const SAMPLES = 8;
 const SAMPLE_BYTES = 4096;
 /** A block whose sample does not get smaller than this share of itself is stored. */
 const STORE_ABOVE = 0.97;
+
+/** Output of deflate is collected in pieces of this size; most members take a few. */
+const CHUNK_BYTES = 128 << 10;
+/** Most bytes of a stored deflate block (RFC 1951, 3.2.4), and what stands before each. */
+const STORED_BYTES = 0xffff;
+const STORED_HEADER_BYTES = 5;
 
 /**
  * Compresses a block into a gzip member.
@@ -48,13 +54,10 @@ const STORE_ABOVE = 0.97;
  * @returns the member, alone in its ArrayBuffer, so that it can be transferred to another thread
  */
 export function compressMember(block: Uint8Array, kind: BlockKind, level: number): Uint8Array<ArrayBuffer> {
-  const deflated = deflateRawSync(block, {
-    level: isIncompressible(block) ? 0 : level,
-    memLevel: 9,
-    // One chunk takes all: the worst case of deflate is five bytes per 16 KiB and a little.
-    chunkSize: block.length + (block.length >> 11) + 1024,
-  });
-  const size = HEADER_BYTES + deflated.length + TRAILER_BYTES;
+  const deflated = isIncompressible(block)
+    ? null
+    : deflateRawSync(block, { level, memLevel: 9, chunkSize: CHUNK_BYTES });
+  const size = HEADER_BYTES + (deflated?.length ?? storedSize(block)) + TRAILER_BYTES;
   const member = Buffer.allocUnsafeSlow(size);
   // magic, deflate, FEXTRA; no mtime (the same input gives the same bytes), XFL 0, unknown OS
   member.set([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff]);
@@ -65,10 +68,28 @@ export function compressMember(block: Uint8Array, kind: BlockKind, level: number
   member.write('LF', 20, 'latin1');
   member.writeUInt16LE(1, 22);
   member.writeUInt8(KIND_BYTE[kind], 24);
-  member.set(deflated, HEADER_BYTES);
+  if (deflated === null) store(block, member, HEADER_BYTES);
+  else member.set(deflated, HEADER_BYTES);
   member.writeUInt32LE(crc32(block), size - 8);
   member.writeUInt32LE(block.length, size - 4);
   return member as Uint8Array<ArrayBuffer>;
+}
+
+function storedSize(block: Uint8Array): number {
+  return block.length + STORED_HEADER_BYTES * Math.max(1, Math.ceil(block.length / STORED_BYTES));
+}
+
+/** Writes a block as stored deflate blocks: one copy, where zlib at level 0 takes three. */
+function store(block: Uint8Array, target: Buffer, offset: number): void {
+  let at = offset;
+  for (let from = 0; from === 0 || from < block.length; from += STORED_BYTES) {
+    const part = block.subarray(from, from + STORED_BYTES);
+    target.writeUInt8(from + STORED_BYTES >= block.length ? 1 : 0, at);
+    target.writeUInt16LE(part.length, at + 1);
+    target.writeUInt16LE(part.length ^ 0xffff, at + 3);
+    target.set(part, at + STORED_HEADER_BYTES);
+    at += STORED_HEADER_BYTES + part.length;
+  }
 }
 
 /** Whether a cheap trial on a sample says that deflating would gain next to nothing (parquet, images, archives). */
@@ -79,5 +100,5 @@ function isIncompressible(block: Uint8Array): boolean {
     const pieces = Array.from({ length: SAMPLES }, (_, i) => block.subarray(i * step, i * step + SAMPLE_BYTES));
     sample = Buffer.concat(pieces);
   }
-  return deflateRawSync(sample, { level: 1, chunkSize: sample.length + 1024 }).length > sample.length * STORE_ABOVE;
+  return deflateRawSync(sample, { level: 1 }).length > sample.length * STORE_ABOVE;
 }

@@ -23,17 +23,27 @@ export function workspaceEntry(path: string, directory: boolean): ArchivePath {
 }
 
 /**
- * Sorts relative paths into *path order*: siblings by the bytes of their names, a directory right before what lies in it.
+ * Compares relative paths in *path order*: siblings by the bytes of their names, a directory right before what lies in it.
  * With `/` taken as the lowest character that is plain byte order.
- *
- * @returns the indices of `paths` in order
  */
-export function pathOrder(paths: readonly string[]): number[] {
-  const keys = paths.map((path) => path.replaceAll('/', '\0'));
-  const order = keys.map((_, index) => index);
-  // UTF-16 order is UTF-8 order as long as no surrogate is compared with a character above U+DFFF.
-  const compare: (a: string, b: string) => number = keys.some((key) => /[\ud800-\udfff]/.test(key))
-    ? (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))
-    : (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-  return order.sort((a, b) => compare(keys[a] as string, keys[b] as string));
+export function comparePaths(a: string, b: string): number {
+  return compareKeys(orderKey(a), orderKey(b));
 }
+
+/** Sorts relative paths. @returns the indices of `paths` in path order */
+export function pathOrder(paths: readonly string[]): number[] {
+  const keys = paths.map(orderKey);
+  return keys.map((_, index) => index).sort((a, b) => compareKeys(keys[a] as string, keys[b] as string));
+}
+
+function orderKey(path: string): string {
+  return path.replaceAll('/', '\0');
+}
+
+/** UTF-16 order is UTF-8 order as long as no surrogate is compared with a character above U+DFFF. */
+function compareKeys(a: string, b: string): number {
+  if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const SURROGATE = /[\ud800-\udfff]/;

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { readdir, unlink } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -26,10 +26,10 @@ export function isTemporaryName(name: string): boolean {
   return NAME.test(name);
 }
 
-/** Removes the temporaries of dead processes of this machine from a directory. */
+/** Removes the temporaries (files, staging directories) of dead processes of this machine from a directory. */
 export async function clearStaleTemporaries(directory: string): Promise<void> {
   for (const { file, alive } of await temporaries(directory)) {
-    if (!alive) await unlink(join(directory, file)).catch(() => {});
+    if (!alive) await rm(join(directory, file), { recursive: true, force: true }).catch(() => {});
   }
 }
 

@@ -38,7 +38,8 @@ export function start(
   signal: AbortSignal | undefined,
 ): Child {
   throwIfAborted(signal);
-  const process = spawn(command, args, options);
+  // A session of its own: what a terminal sends to this program (Ctrl-C) is this program's to answer, also while it is undoing something.
+  const process = spawn(command, args, { ...options, detached: true });
   let killer: NodeJS.Timeout | undefined;
 
   const terminate = () => {

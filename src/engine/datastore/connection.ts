@@ -107,3 +107,15 @@ export function clientEnvironment(libpq: 'clean' | 'inherit'): Record<string, st
   env.PGCONNECT_TIMEOUT ??= '10';
   return env;
 }
+
+/** The same server, but another database or role. With a role goes its password. */
+export function redirect(
+  connection: Connection,
+  { dbname, role }: { dbname?: string; role?: { name: string; password: string } },
+): Connection {
+  const parameters = new Map(parseDsn(connection.conninfo).parameters);
+  if (dbname !== undefined) parameters.set('dbname', dbname);
+  if (role === undefined) return { ...connection, conninfo: toConninfo(parameters) };
+  parameters.set('user', role.name);
+  return { ...connection, conninfo: toConninfo(parameters), env: { ...connection.env, PGPASSWORD: role.password } };
+}

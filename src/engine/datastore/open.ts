@@ -138,6 +138,11 @@ async function firstAnswering(psql: string, connections: readonly Connection[], 
 
 const START_LITE = 'start Leoflow Lite in another terminal (`leoflow lite`) and run this again while it is running';
 
+/** The error of one connection that failed. */
+export function connectionFailure(connection: Connection, cause: PsqlError): SnapshotError {
+  return connection.kind === 'managed' ? managedFailure(connection, cause) : dsnFailure(connection, cause);
+}
+
 function managedFailure(connection: Connection, cause: PsqlError): SnapshotError {
   const message = `the datastore at ${connection.address} does not let us in: ${reasons(cause)}`;
   if (isAuthFailure(cause)) {
@@ -173,7 +178,7 @@ function dsnFailure(connection: Connection, cause: PsqlError): SnapshotError {
 
 /** Whether there is no server behind the address; psql's words of all releases from 9 on. */
 export function nobodyListens(error: PsqlError): boolean {
-  return /is the server running|could not translate host name/i.test(error.words);
+  return /is the server running|could not translate host name|socket path .* is too long/i.test(error.words);
 }
 
 function isAuthFailure(error: PsqlError): boolean {

@@ -76,7 +76,7 @@ export function wordsOf(stderr: string): string {
   return stderr
     .split('\n')
     .map((line) => line.replace(/^psql:(?:<stdin>:\d+:)?\s*(?:error:\s*)?/, '').trim())
-    .filter((line) => line !== '')
+    .filter((line) => line !== '' && line !== '^')
     .join('; ')
     .replaceAll(/\b(ERROR|FATAL): {2}/g, '');
 }

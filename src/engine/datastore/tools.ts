@@ -59,6 +59,16 @@ export async function toolDirectories({ home, pgBin }: ToolSearch): Promise<stri
   return [...new Set([resolve(home, 'postgres', 'bin'), ...path, ...usual.flat(), '/usr/local/pgsql/bin'])];
 }
 
+const SERVER_PROGRAMS = new Set(['initdb', 'pg_ctl']);
+
+/** As {@link toolDirectories}; but the named directory may hold clients only, and a server is the install's own before anybody else's. */
+async function serverDirectories({ home, pgBin }: ToolSearch): Promise<string[]> {
+  const [own, ...others] = await toolDirectories({ home });
+  return [own, pgBin === undefined ? undefined : resolve(pgBin), ...others].filter(
+    (directory) => directory !== undefined,
+  );
+}
+
 async function releases(parent: string, name: RegExp, below: string): Promise<string[]> {
   const names = await readdir(parent).catch(() => []);
   return names
@@ -75,7 +85,7 @@ async function releases(parent: string, name: RegExp, below: string): Promise<st
  * for lies in `/usr/lib/postgresql`) unless its directory is the named one.
  */
 export async function* findTools(name: string, search: ToolSearch): AsyncGenerator<Tool> {
-  for (const directory of await toolDirectories(search)) {
+  for (const directory of SERVER_PROGRAMS.has(name) ? await serverDirectories(search) : await toolDirectories(search)) {
     const path = join(directory, name);
     if (!(await isProgram(path))) continue;
     if (search.pgBin === undefined && basename(await realpath(path)) === 'pg_wrapper') continue;

@@ -38,9 +38,19 @@ const HINT = 'Correct config.yaml, or run `leoflow setup` to have it written ane
  * Parses `config.yaml`.
  *
  * @param path how messages name it
+ * @param hint what a person can do about it; by default what helps with the file of a home
  * @throws SnapshotError `CONFIG_INVALID`; the message says line and column, and quotes nothing (the file holds secrets)
  */
-export function parseConfig(content: Buffer, path: string): Config {
+export function parseConfig(content: Buffer, path: string, hint = HINT): Config {
+  try {
+    return parseText(content, path);
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error;
+    throw new SnapshotError(error.code, error.message, { hint, cause: error.cause });
+  }
+}
+
+function parseText(content: Buffer, path: string): Config {
   const text = decode(content, path);
   const lines = new LineCounter();
   const document = parse(text, lines, path);
@@ -150,8 +160,9 @@ function firstBadByte(content: Buffer): string {
     } catch {
       // Up to the bad byte, decoding and encoding again gives the same bytes.
       const again = Buffer.from(bytes.toString('utf8'));
-      const good = bytes.findIndex((byte, index) => byte !== again[index]);
-      return ` at line ${line}, column ${bytes.subarray(0, good).toString('utf8').length + 1}`;
+      const bad = bytes.findIndex((byte, index) => byte !== again[index]);
+      const good = bytes.subarray(0, bad < 0 ? bytes.length : bad);
+      return ` at line ${line}, column ${good.toString('utf8').length + 1}`;
     }
     if (end < 0) break;
     start = end + 1;

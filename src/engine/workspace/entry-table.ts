@@ -13,9 +13,13 @@ export interface EntryTable {
   modes: Uint16Array;
   /** Bytes; 0 unless a file. */
   sizes: Float64Array;
-  /** Modification time, nanoseconds since 1970. */
-  mtimes: BigInt64Array;
+  /** Modification time: whole seconds since 1970, towards the past, and the nanoseconds after them. 64 bits of nanoseconds end in 2262. */
+  seconds: Float64Array;
+  nanoseconds: Uint32Array;
 }
+
+/** In nanoseconds. */
+const SECOND = 1_000_000_000n;
 
 /** What a row can be. */
 export const KINDS = ['file', 'directory', 'symlink'] as const satisfies readonly EntryKind[];
@@ -36,7 +40,8 @@ export function sliceTable(table: EntryTable, from: number, to: number): EntryTa
     kinds: table.kinds.slice(from, to),
     modes: table.modes.slice(from, to),
     sizes: table.sizes.slice(from, to),
-    mtimes: table.mtimes.slice(from, to),
+    seconds: table.seconds.slice(from, to),
+    nanoseconds: table.nanoseconds.slice(from, to),
   };
 }
 
@@ -50,7 +55,7 @@ export function rowOf(table: EntryTable, index: number): EntryRow {
     kind,
     mode: table.modes[index] as number,
     size: table.sizes[index] as number,
-    mtimeNs: table.mtimes[index] as bigint,
+    mtimeNs: BigInt(table.seconds[index] as number) * SECOND + BigInt(table.nanoseconds[index] as number),
   };
 }
 
@@ -61,7 +66,8 @@ export function tableOf(rows: readonly EntryRow[]): EntryTable {
     kinds: Uint8Array.from(rows, (row) => KINDS.indexOf(row.kind)),
     modes: Uint16Array.from(rows, (row) => row.mode),
     sizes: Float64Array.from(rows, (row) => row.size),
-    mtimes: BigInt64Array.from(rows, (row) => row.mtimeNs),
+    seconds: Float64Array.from(rows, (row) => wholeSeconds(row.mtimeNs)),
+    nanoseconds: Uint32Array.from(rows, (row) => Number(((row.mtimeNs % SECOND) + SECOND) % SECOND)),
   };
 }
 
@@ -74,14 +80,16 @@ export function joinTables(tables: readonly EntryTable[]): EntryTable {
     kinds: new Uint8Array(length),
     modes: new Uint16Array(length),
     sizes: new Float64Array(length),
-    mtimes: new BigInt64Array(length),
+    seconds: new Float64Array(length),
+    nanoseconds: new Uint32Array(length),
   };
   let at = 0;
   for (const table of tables) {
     joined.kinds.set(table.kinds, at);
     joined.modes.set(table.modes, at);
     joined.sizes.set(table.sizes, at);
-    joined.mtimes.set(table.mtimes, at);
+    joined.seconds.set(table.seconds, at);
+    joined.nanoseconds.set(table.nanoseconds, at);
     at += table.paths.length;
   }
   return joined;
@@ -89,7 +97,6 @@ export function joinTables(tables: readonly EntryTable[]): EntryTable {
 
 /** Whole seconds of a time in nanoseconds, towards the past. */
 export function wholeSeconds(mtimeNs: bigint): number {
-  const second = 1_000_000_000n;
-  const seconds = mtimeNs / second;
-  return Number(mtimeNs < 0n && seconds * second !== mtimeNs ? seconds - 1n : seconds);
+  const seconds = mtimeNs / SECOND;
+  return Number(mtimeNs < 0n && seconds * SECOND !== mtimeNs ? seconds - 1n : seconds);
 }

@@ -5,7 +5,7 @@
  * deepest first. The last two are gitignore syntax, by the `ignore` package. Fast-glob's own patterns would not do: they cannot tell a
  * directory called `venv` from a file of that name.
  */
-import ignore, { type Ignore } from 'ignore';
+import ignore, { type Ignore, type TestResult } from 'ignore';
 
 /** File in any directory of the workspace with patterns for what lies below it. */
 export const IGNORE_FILE = '.leoflowignore';
@@ -68,16 +68,15 @@ export class Exclusion {
     if (isBuiltInExclusion(name, directory)) return name;
     const exact = this.#paths.get(path);
     if (exact !== undefined) return exact;
-    const slash = directory ? '/' : '';
     if (this.#options !== null) {
-      const { ignored, unignored, rule } = this.#options.test(path + slash);
+      const { ignored, unignored, rule } = testBelowKept(this.#options, path, directory);
       if (ignored) return `${rule?.pattern} (--exclude)`;
       if (unignored) return null;
     }
     for (let link = chain; link !== null; link = link.above) {
       const { source } = link;
       const below = source.directory === '' ? path : path.slice(source.directory.length + 1);
-      const { ignored, unignored, rule } = this.#matcher(source).test(below + slash);
+      const { ignored, unignored, rule } = testBelowKept(this.#matcher(source), below, directory);
       if (ignored) return `${rule?.pattern} (${source.directory === '' ? '' : `${source.directory}/`}${IGNORE_FILE})`;
       if (unignored) return null;
     }
@@ -96,6 +95,24 @@ export class Exclusion {
 
 function compile(patterns: string | readonly string[]): Ignore {
   return ignore({ ignorecase: false }).add(patterns);
+}
+
+/**
+ * What patterns say of a path in a directory that is kept.
+ *
+ * `ignore` takes everything below a directory that the patterns match for matched. But they may not have had the last word on that directory: patterns
+ * that count more took it back, or the walk would not be in it. Then that is said to them too.
+ */
+function testBelowKept(patterns: Ignore, path: string, directory: boolean): TestResult {
+  const subject = directory ? `${path}/` : path;
+  const result = patterns.test(subject);
+  const parent = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+  if (!result.ignored || parent === '' || !patterns.test(`${parent}/`).ignored) return result;
+  for (let end = parent.indexOf('/'); ; end = parent.indexOf('/', end + 1)) {
+    const above = end < 0 ? parent : parent.slice(0, end);
+    if (patterns.test(`${above}/`).ignored) patterns.add([`!/${above.replaceAll(/[\\*?[\]]/g, '\\$&')}/`]);
+    if (end < 0) return patterns.test(subject);
+  }
 }
 
 /** Whether a directory of that name is never archived, whatever the rules of the user: what a restore carries over. */

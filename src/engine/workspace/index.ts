@@ -1,7 +1,8 @@
 /** The workspace: what belongs into the archive, in which order and blocks, and how it is read. */
 export { type Cut, cutBlocks } from './blocks.js';
+export { DeferredEntries } from './deferred.js';
 export { wholeSeconds } from './entry-table.js';
-export type { ExclusionRules } from './exclusion.js';
+export { type ExclusionRules, isBuiltInExclusion } from './exclusion.js';
 export {
   type GroupResult,
   type GroupTask,
@@ -13,4 +14,17 @@ export {
   type SegmentTask,
 } from './pack.js';
 export { type ScanResult, type ScanTask, scanShards } from './scan.js';
+export { type StagedDirectory, type StagedLink, StagingTree, stagingError } from './staging-tree.js';
+export {
+  checkOrder,
+  type InflateResult,
+  type InflateTask,
+  inflateSegment,
+  MAX_KNOWN_BYTES,
+  type Unpacked,
+  type UnpackResult,
+  type UnpackTask,
+  unpackBlock,
+  WorkspaceSink,
+} from './unpack.js';
 export { WorkspaceWalk } from './walk.js';

@@ -12,11 +12,11 @@ import {
   BLOCK_BYTES,
   checksumLine,
   compressMember,
+  concatRecords,
   type Entry,
   type EntryHeader,
   encodeEntries,
   encodeFileHeader,
-  padToRecords,
   workspaceEntry,
 } from '../archive/index.js';
 import { systemErrorCode, systemErrorText } from '../errors.js';
@@ -53,12 +53,14 @@ export interface SegmentTask {
   /** The file's header, in front of its first segment. */
   header: EntryHeader | null;
   level: number;
+  /** A buffer that comes back as the result's content; given away. */
+  buffer: ArrayBuffer;
 }
 
 export interface SegmentResult {
   /** Given away: its buffer belongs to the receiver. */
   member: Uint8Array<ArrayBuffer>;
-  /** What the archive holds of the file, `length` bytes, for the checksum over the whole. Given away too. */
+  /** What the archive holds of the file, `length` bytes in the task's buffer, for the checksum over the whole. Given away too. */
   content: Uint8Array<ArrayBuffer>;
   /** Why the archive does not hold what the file does: zeros stand for what was missing. */
   problem: string | null;
@@ -81,6 +83,7 @@ export async function packGroup({ root, table, level }: GroupTask): Promise<Grou
     warnings: [],
   };
   const entries: Entry[] = [];
+  scratch.used = 0;
   for (let index = 0; index < table.paths.length; index += 1) {
     const row = rowOf(table, index);
     const path = join(root, row.path);
@@ -100,13 +103,14 @@ export async function packGroup({ root, table, level }: GroupTask): Promise<Grou
       result.warnings.push(readWarning(path, error));
     }
   }
-  if (entries.length > 0) result.member = compressMember(await encodeEntries(entries), 'entries', level);
+  if (entries.length > 0) result.member = compressMember(await encodeEntries(entries, scratch.block), 'entries', level);
   return result;
 }
 
 /** Packs a segment of a large file. What cannot be read any more is filled up with zeros: the header has promised the size. */
-export async function packSegment({ fd, offset, length, header, level }: SegmentTask): Promise<SegmentResult> {
-  const content = Buffer.allocUnsafeSlow(length) as Buffer<ArrayBuffer>;
+export async function packSegment(task: SegmentTask): Promise<SegmentResult> {
+  const { fd, offset, length, header, level } = task;
+  const content = Buffer.from(task.buffer, 0, length);
   let read = 0;
   let problem: string | null = null;
   try {
@@ -116,8 +120,7 @@ export async function packSegment({ fd, offset, length, header, level }: Segment
     problem = `it cannot be read: ${systemErrorText(error)}`;
   }
   content.fill(0, read);
-  const body = padToRecords(content);
-  const block = header === null ? body : Buffer.concat([await encodeFileHeader(header), body]);
+  const block = concatRecords(header === null ? [content] : [await encodeFileHeader(header), content], scratch.block);
   return { member: compressMember(block, header === null ? 'continuation' : 'first', level), content, problem };
 }
 
@@ -176,7 +179,7 @@ function readSmallFile(path: string, row: EntryRow): { content: Buffer; mtime: n
   try {
     let { size, mtimeNs } = row;
     for (let attempt = 1; ; attempt += 1) {
-      const content = Buffer.allocUnsafe(size);
+      const content = takeScratch(size);
       const read = readFully(fd, content, 0);
       const now = fstatSync(fd, { bigint: true });
       if (!now.isFile())
@@ -192,6 +195,25 @@ function readSmallFile(path: string, row: EntryRow): { content: Buffer; mtime: n
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Memory of this thread, used again by every task: a thread that takes a new buffer for each file waits for its garbage, and grows.
+ * A task runs alone in its thread, and nothing of it outlives the task.
+ */
+const scratch = {
+  /** Content of the files of one group; what does not fit gets a buffer of its own. */
+  content: Buffer.allocUnsafeSlow(BLOCK_BYTES),
+  used: 0,
+  /** A block: content and headers, which in the worst case (empty files with long names) are several records each. */
+  block: Buffer.allocUnsafeSlow(2 * BLOCK_BYTES),
+};
+
+function takeScratch(size: number): Buffer {
+  const from = scratch.used;
+  if (from + size > scratch.content.length) return Buffer.allocUnsafe(size);
+  scratch.used += size;
+  return scratch.content.subarray(from, from + size);
 }
 
 /** Fills a buffer from a file. @returns bytes read, fewer than asked for only at the file's end */

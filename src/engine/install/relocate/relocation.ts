@@ -64,6 +64,9 @@ export interface Relocation {
 /** Facts of the machine, in setup.json. */
 const FACTS = ['python', 'os', 'arch', 'parser_cmd'] as const;
 
+const IN_ARCHIVE = 'config.yaml of the archive';
+const HINT = 'Restore the rest with --only workspace --only datastore, over what `leoflow setup` writes.';
+
 /**
  * Gives an archived install the paths of its new place. Where that is the old place, on a machine with the same facts, not a byte
  * changes.
@@ -74,7 +77,7 @@ const FACTS = ['python', 'os', 'arch', 'parser_cmd'] as const;
 export function relocate(archive: ArchivedInstall, target: RestoreTarget): Relocation {
   const home = normalize(target.home).replace(/(?<=.)\/+$/, '');
   const own = { config: ownConfig(target.ownConfig, home), setup: stringsOf(target.ownSetup) };
-  const config = archive.config && parseConfig(archive.config, 'config.yaml of the archive');
+  const config = archive.config && parseConfig(archive.config, IN_ARCHIVE, HINT);
   const setup = stringsOf(archive.setup);
   const sources = sourceHomes(archive, config, setup);
   const isSameHome = sources[0] === home;
@@ -109,7 +112,10 @@ interface WorkspaceMove {
   home: string;
 }
 
-/** The manifest's home, then those in a `parser_cmd`: the only ones there are in old archives, and another name where the home is behind a symlink. */
+/**
+ * The manifest's home, then those in a `parser_cmd`: the only ones there are in archives of the Go implementation, and another name
+ * for the same home where it is behind a symlink.
+ */
 function sourceHomes(archive: ArchivedInstall, config: Config | null, setup: Setup | null): string[] {
   const named = [
     asHome(archive.sourceHome),
@@ -139,8 +145,9 @@ function placeWorkspace(facts: {
   else if (!config) to = own ?? resolveWorkspace(null, home);
   else if (value?.startsWith('/')) to = movePath(resolve(value), facts.moves);
   else to = resolveWorkspace(value, home);
-  const wasInHome = from !== null && facts.sources.some((source) => below(from, source));
-  refuseUnsafeWorkspace({ workspace: to, home, chosen: asked || to === own, wasInHome });
+  const wasInHome = from !== null && [sourceHome, ...facts.sources].some((source) => below(from, source));
+  const isOwn = to === own;
+  refuseUnsafeWorkspace({ workspace: to, home, chosen: asked || isOwn, wasInHome: wasInHome || isOwn });
   return { from, to, asked, sourceHome, home };
 }
 
@@ -204,16 +211,11 @@ function rewriteConfig(config: Config, bytes: Buffer, changes: readonly Change[]
   const edits = changes.map(({ key, to }) => setConfigString(config, key, to));
   const rewritten = Buffer.from(applyEdits(config.text, edits));
   // YAML has corners that no edit foresees; a config that does not say what it should is not restored.
-  const parsed = parseConfig(rewritten, 'config.yaml of the archive, relocated');
+  const parsed = parseConfig(rewritten, `${IN_ARCHIVE}, relocated`, HINT);
   for (const { key, to } of changes) {
     if (stringIn(parsed, key) === to) continue;
-    throw new SnapshotError(
-      'CONFIG_INVALID',
-      `\`${key}\` in config.yaml of the archive could not be changed to ${to}`,
-      {
-        hint: 'Restore to the same home as it was taken from, or unpack config.yaml from the archive and edit it.',
-      },
-    );
+    const message = `\`${key}\` in ${IN_ARCHIVE} could not be changed to ${to}`;
+    throw new SnapshotError('CONFIG_INVALID', message, { hint: HINT });
   }
   return rewritten;
 }

@@ -29,7 +29,7 @@ export interface WorkspacePlace {
   home: string;
   /** Whether the user chose it (`--workspace`, or the install that is there already) and not the archive alone. */
   chosen: boolean;
-  /** Whether the archived install had its workspace inside its home. Default: false. */
+  /** Whether the archived install, or the one that is there, had its workspace inside its home. Default: false. */
   wasInHome?: boolean;
 }
 

@@ -1,0 +1,76 @@
+/**
+ * Where an entry of an archive belongs, judged by its name alone. Names come from strangers: one that could leave the place it is put in is refused,
+ * not mended.
+ */
+import { SnapshotError } from '../errors.js';
+import { ENTRY } from './names.js';
+
+/** The entries with a meaning of their own, by their role. */
+export type Role = 'manifest' | 'config' | 'setup' | 'datastore' | 'checksums';
+
+/** What an entry is to a restore. */
+export type Place =
+  /** one of the known files at the top */
+  | { type: 'known'; role: Role }
+  /** something in the workspace; the path is relative to it, and empty for the workspace itself */
+  | { type: 'workspace'; path: string }
+  /** something that this program does not know, and passes over as the format demands */
+  | { type: 'other' };
+
+const ROLES = new Map<string, Role>([
+  [ENTRY.manifest, 'manifest'],
+  [ENTRY.config, 'config'],
+  [ENTRY.setup, 'setup'],
+  [ENTRY.datastore, 'datastore'],
+  [ENTRY.checksums, 'checksums'],
+]);
+/** NAME_MAX and PATH_MAX of every file system a workspace can have come from. */
+const NAME_BYTES = 255;
+const PATH_BYTES = 4095;
+
+/**
+ * Judges a name. A leading `./`, as `tar c .` writes it, is taken off.
+ *
+ * @throws ARCHIVE_UNSAFE
+ */
+export function placeOf(name: string, kind: 'directory' | 'other'): Place {
+  const plain = name.replace(/^(\.\/)+/, '');
+  if (plain === '' || plain === '.') return { type: 'other' };
+  const path = checkedPath(kind === 'directory' && plain.endsWith('/') ? plain.slice(0, -1) : plain, name);
+  if (path === 'workspace') return kind === 'directory' ? { type: 'workspace', path: '' } : { type: 'other' };
+  if (path.startsWith('workspace/')) return { type: 'workspace', path: path.slice('workspace/'.length) };
+  const role = ROLES.get(path);
+  return role === undefined ? { type: 'other' } : { type: 'known', role };
+}
+
+/** Whether the target of a hard link is something in the workspace. @returns its path there @throws ARCHIVE_UNSAFE */
+export function hardLinkTarget(target: string, name: string): string {
+  const place = placeOf(target, 'other');
+  if (place.type === 'workspace' && place.path !== '') return place.path;
+  throw unsafe(`the hard link ${quoted(name)} points to ${quoted(target)}, outside of the workspace`);
+}
+
+function checkedPath(path: string, name: string): string {
+  if (path.startsWith('/')) throw unsafe(`the name ${quoted(name)} is absolute`);
+  if (path.includes('\0')) throw unsafe(`the name ${quoted(name)} has a NUL in it`);
+  if (Buffer.byteLength(path) > PATH_BYTES) throw unsafe(`the name ${quoted(name)} is longer than any path can be`);
+  for (const part of path.split('/')) {
+    if (part === '..') throw unsafe(`the name ${quoted(name)} climbs out with ".."`);
+    if (part === '' || part === '.') throw unsafe(`the name ${quoted(name)} has an empty part`);
+    if (Buffer.byteLength(part) > NAME_BYTES)
+      throw unsafe(`a part of the name ${quoted(name)} is longer than a file name can be`);
+  }
+  return path;
+}
+
+/** A name for a message: quoted, control characters escaped, cut where it is long. */
+export function quoted(name: string): string {
+  return JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
+}
+
+/** The error of an archive that must not be restored. */
+export function unsafe(what: string): SnapshotError {
+  return new SnapshotError('ARCHIVE_UNSAFE', `the archive is refused: ${what}`, {
+    hint: 'no honest program writes that; do not use this archive. Nothing was changed',
+  });
+}

@@ -1,0 +1,171 @@
+/**
+ * The ledger: whether what came out of an archive is what its SHA256SUMS lists.
+ *
+ * Both sides are lines of text, as many as there are files, so neither is held in memory. In an archive of ours they are the same lines in the same
+ * order, and one digest over each settles it. Only where they differ, by order (a repacked archive) or in earnest, they are compared by name, a
+ * part at a time.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, createReadStream, constants as fs, openSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { SnapshotError } from '../errors.js';
+import { ENTRY } from './names.js';
+import { damaged } from './tar-reader.js';
+import { temporaryName } from './temporary.js';
+
+/** Bytes of lines that are compared in memory at once. */
+const PART_BYTES = 16 << 20;
+const BUFFER_BYTES = 256 << 10;
+/** Names that an error lists. */
+const LISTED = 5;
+
+/** Lines in a private file without a name, and their digest. */
+class Lines {
+  bytes = 0;
+  readonly fd: number;
+  readonly #hash = createHash('sha256');
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+
+  constructor(directory: string) {
+    const path = join(directory, temporaryName('checksums'));
+    this.fd = openSync(path, fs.O_RDWR | fs.O_CREAT | fs.O_EXCL | fs.O_NOFOLLOW, 0o600);
+    unlinkSync(path);
+  }
+
+  add(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes >= BUFFER_BYTES) this.flush();
+  }
+
+  flush(): void {
+    for (const bytes of this.#pending) {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.fd, bytes, done, bytes.length - done, this.bytes + done);
+      }
+      this.bytes += bytes.length;
+    }
+    this.#pending = [];
+    this.#pendingBytes = 0;
+  }
+
+  digest(): string {
+    return this.#hash.digest('hex');
+  }
+
+  /** The lines, again from the first. (`readline` would also break them at other characters that names may hold.) */
+  async *read(): AsyncGenerator<string> {
+    let rest = '';
+    for await (const chunk of createReadStream('', { fd: this.fd, start: 0, autoClose: false, encoding: 'utf8' })) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+    if (rest !== '') yield rest;
+  }
+}
+
+/** Keeps both sides, and compares them. */
+export class ChecksumLedger {
+  readonly #found: Lines;
+  readonly #listed: Lines;
+  #lists = 0;
+
+  /** @param directory private, with room for a line per file */
+  constructor(directory: string) {
+    this.#found = new Lines(directory);
+    this.#listed = new Lines(directory);
+  }
+
+  /** Lines of entries that came out of the archive. */
+  addFound(lines: string): void {
+    if (lines !== '') this.#found.add(Buffer.from(lines));
+  }
+
+  /** A SHA256SUMS begins in the archive. @throws ARCHIVE_DAMAGED when it is the second one */
+  beginList(): void {
+    this.#lists += 1;
+    if (this.#lists > 1) throw damaged(`there is more than one ${ENTRY.checksums} in it`);
+  }
+
+  /** A piece of SHA256SUMS. */
+  addListed(content: Uint8Array): void {
+    this.#listed.add(Uint8Array.from(content));
+  }
+
+  /**
+   * Compares.
+   *
+   * @param promised whether the manifest says that there is a SHA256SUMS
+   * @throws CHECKSUM_MISMATCH, ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED
+   */
+  async verify(promised: boolean): Promise<void> {
+    if (this.#lists === 0) {
+      if (!promised) return;
+      throw new SnapshotError(
+        'ARCHIVE_TRUNCATED',
+        `the archive has no ${ENTRY.checksums}, though its manifest promises one: it is cut off`,
+        {
+          hint: 'the copy is incomplete: transfer it again, or take another backup; nothing was changed',
+        },
+      );
+    }
+    this.#found.flush();
+    this.#listed.flush();
+    if (this.#found.digest() === this.#listed.digest()) return;
+    const problems = await this.#compare();
+    if (problems.length === 0) return;
+    const more = problems.length > LISTED ? ` and ${problems.length - LISTED} more` : '';
+    throw new SnapshotError(
+      'CHECKSUM_MISMATCH',
+      `the archive does not hold what its ${ENTRY.checksums} lists: ${problems.slice(0, LISTED).join(', ')}${more}`,
+      { hint: 'the archive is damaged: take another copy of it, or another backup; nothing was changed' },
+    );
+  }
+
+  close(): void {
+    closeSync(this.#found.fd);
+    closeSync(this.#listed.fd);
+  }
+
+  async #compare(): Promise<string[]> {
+    const problems: string[] = [];
+    const parts = Math.ceil(Math.max(this.#listed.bytes, this.#found.bytes) / PART_BYTES);
+    for (let part = 0; part < parts; part += 1) {
+      const listed = new Map<string, string>();
+      for await (const line of this.#listed.read()) {
+        const { sha256, name } = parseLine(line);
+        if (partOf(name, parts) !== part) continue;
+        if (listed.has(name)) problems.push(`${JSON.stringify(name)} is listed twice`);
+        listed.set(name, sha256);
+      }
+      for await (const line of this.#found.read()) {
+        const { sha256, name } = parseLine(line);
+        if (partOf(name, parts) !== part) continue;
+        const expected = listed.get(name);
+        if (expected === undefined) problems.push(`${JSON.stringify(name)} is not listed`);
+        else if (expected !== sha256) problems.push(`${JSON.stringify(name)} differs`);
+        listed.delete(name);
+      }
+      for (const name of listed.keys()) problems.push(`${JSON.stringify(name)} is missing`);
+    }
+    return problems;
+  }
+}
+
+/** A line of SHA256SUMS, as coreutils writes it. @throws ARCHIVE_DAMAGED */
+function parseLine(line: string): { sha256: string; name: string } {
+  const [, escaped, sha256, name] = /^(\\?)([0-9a-f]{64}) [ *](.+)$/s.exec(line) ?? [];
+  if (sha256 === undefined || name === undefined) {
+    throw damaged(`a line of its ${ENTRY.checksums} is none: ${JSON.stringify(line.slice(0, 100))}`);
+  }
+  if (escaped === '') return { sha256, name };
+  return { sha256, name: name.replace(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char)) };
+}
+
+function partOf(name: string, parts: number): number {
+  if (parts === 1) return 0;
+  return createHash('md5').update(name).digest().readUInt32LE(0) % parts;
+}

@@ -1,0 +1,44 @@
+/**
+ * What is never archived but belongs to a workspace (`.git`, `.venv` …): a restore carries it over from the workspace that it replaces.
+ */
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Rename } from './journal.js';
+import { isBuiltInExclusion } from './workspace/index.js';
+
+/**
+ * Finds what is to be carried over: what the built-in rules leave out, wherever the directory around it exists in the new tree too.
+ *
+ * @param current the workspace that is there
+ * @param staged the tree that takes its place
+ * @param places the names that both will have once the trees are exchanged
+ * @returns renames from the one to the other, to be done after the exchange
+ */
+export async function findCarriedOver(
+  current: string,
+  staged: string,
+  places: { previous: string; workspace: string },
+): Promise<Rename[]> {
+  const renames: Rename[] = [];
+  const directories = [''];
+  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
+    const entries = await readdir(join(current, directory), { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const path = join(directory, entry.name);
+      if (isBuiltInExclusion(entry.name, entry.isDirectory())) {
+        if ((await kindOf(join(staged, path))) !== 'nothing') continue;
+        renames.push({ from: join(places.previous, path), to: join(places.workspace, path) });
+      } else if (entry.isDirectory() && (await kindOf(join(staged, path))) === 'directory') {
+        directories.push(path);
+      }
+    }
+  }
+  return renames;
+}
+
+async function kindOf(path: string): Promise<'directory' | 'other' | 'nothing'> {
+  return lstat(path).then(
+    (stats) => (stats.isDirectory() ? 'directory' : 'other'),
+    () => 'nothing',
+  );
+}

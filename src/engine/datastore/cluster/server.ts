@@ -1,0 +1,221 @@
+/**
+ * The managed cluster's server: made, started and stopped as Leoflow Lite does it.
+ *
+ * PostgreSQL refuses to run as root. Run by root (through sudo, say), this program runs the server as the owner of the home, which is also who must be
+ * able to use it afterwards.
+ */
+import { chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { interrupted, SnapshotError, throwIfAborted } from '../../errors.js';
+import { type Outcome, run } from '../child.js';
+import { clientEnvironment, MANAGED_PORT, pgdataOf, ROLE } from '../connection.js';
+import { wordsOf } from '../psql.js';
+import { findTool, type Tool, type ToolSearch, toolMissing } from '../tools.js';
+
+/** Seconds for a server to come up (a crashed one replays its log first) or to go down. */
+const PATIENCE = 300;
+
+/** Bytes that the path of a Unix socket may have. */
+const LONGEST_SOCKET = 100;
+
+/** Relative to the home, where pg_ctl is run: a shell of its own would expand what it finds in a path. */
+const PGDATA = 'pgdata';
+const LOG = join('dev', 'postgres.log');
+
+/** The server of one home, ready to be started and stopped. */
+export interface ManagedServer {
+  home: string;
+  pgCtl: Tool;
+  account: Account | undefined;
+}
+
+/** Whom to run the server as; undefined: as ourselves. */
+interface Account {
+  uid: number;
+  gid: number;
+}
+
+/** The major release that wrote the cluster's files: 15; undefined where there is no cluster. */
+export async function clusterMajor(home: string): Promise<number | undefined> {
+  const text = await readFile(join(pgdataOf(home), 'PG_VERSION'), 'utf8').catch(() => '');
+  return /^\d+/.test(text) ? Number.parseInt(text, 10) : undefined;
+}
+
+/**
+ * The server of an existing cluster.
+ *
+ * @throws `TOOL_NOT_FOUND` when no server of the cluster's own release is there, `CLUSTER_ROOT`
+ */
+export async function findServer(search: ToolSearch, major: number): Promise<ManagedServer> {
+  const { tool } = await findTool('pg_ctl', search, (candidate) => candidate.major === major);
+  if (tool === undefined) {
+    throw new SnapshotError(
+      'TOOL_NOT_FOUND',
+      `the datastore in ${pgdataOf(search.home)} needs PostgreSQL ${major}, which is not there`,
+      {
+        hint: `run \`leoflow setup\`, or install PostgreSQL ${major} (Debian: apt install postgresql-${major})`,
+      },
+    );
+  }
+  return { home: search.home, pgCtl: tool, account: await accountFor(pgdataOf(search.home)) };
+}
+
+/** A program that can make a cluster, and would; undefined where there is none. */
+export async function findInitdb(search: ToolSearch): Promise<Tool | undefined> {
+  return (await findTool('initdb', search)).tool;
+}
+
+/** Starts the server and waits until it answers. */
+export async function startServer(server: ManagedServer, signal: AbortSignal | undefined): Promise<void> {
+  const { home } = server;
+  const pgdata = pgdataOf(home);
+  requireShortSocket(pgdata);
+  throwIfAborted(signal);
+  const log = await logFile(server);
+  // pg_ctl hands these to a shell, and quotes only some of them.
+  const settings = `-c listen_addresses='' -k '${pgdata.replaceAll("'", "'\\''")}' -p ${MANAGED_PORT}`;
+  const starting = pgCtl(server, 'start', '-l', LOG, '-o', settings);
+
+  const ended = { yes: false };
+  const outcome = starting.finally(() => {
+    ended.yes = true;
+  });
+  const stopEarly = async () => {
+    while (!ended.yes) await pgCtl(server, 'stop', '-m', 'fast');
+  };
+  let stopping: Promise<void> | undefined;
+  const onAbort = () => {
+    stopping = stopEarly();
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const { status, stderr } = await outcome;
+    if (signal?.aborted) {
+      await stopping;
+      await pgCtl(server, 'stop', '-m', 'fast');
+      throw interrupted();
+    }
+    if (status === 0) return;
+    const last = (await readFile(log, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-4).join('; ');
+    throw new SnapshotError('CLUSTER_START', `the datastore in ${pgdata} does not start: ${wordsOf(stderr)}: ${last}`, {
+      hint: `look into ${log}`,
+    });
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
+ * Stops the server; one that is not running is stopped already.
+ *
+ * @throws `CLUSTER_STOP`
+ */
+export async function stopServer(server: ManagedServer): Promise<void> {
+  const { status, stderr } = await pgCtl(server, 'stop', '-m', 'fast');
+  if (status === 0 || /no server running|does not exist|is not a database cluster/i.test(stderr)) return;
+  throw new SnapshotError(
+    'CLUSTER_STOP',
+    `the datastore in ${pgdataOf(server.home)} does not stop: ${wordsOf(stderr)}`,
+    {
+      hint: 'stop it with pg_ctl before starting `leoflow lite`',
+    },
+  );
+}
+
+/** Where a cluster is made, before it is complete and gets its name. */
+const UNFINISHED = '.pgdata-provisioning';
+
+/**
+ * Makes the cluster of a home, as `leoflow setup` would, and says how to remove every trace of it.
+ *
+ * @throws `TOOL_NOT_FOUND`, `CLUSTER_ROOT`, `CLUSTER_PROVISION`, `INTERRUPTED`
+ */
+export async function provision(search: ToolSearch): Promise<{ server: ManagedServer; remove: () => Promise<void> }> {
+  const { home, signal } = search;
+  const pgdata = pgdataOf(home);
+  requireShortSocket(pgdata);
+  const initdb = await findInitdb(search);
+  if (initdb === undefined) throw toolMissing('initdb', { home });
+  const { tool: pgCtlTool } = await findTool('pg_ctl', search, ({ path }) => dirname(path) === dirname(initdb.path));
+  if (pgCtlTool === undefined) throw toolMissing('pg_ctl', { home });
+
+  const madeHome = await makeHome(home);
+  const hadLog = await exists(join(home, 'dev', 'postgres.log'));
+  const hadDev = await exists(join(home, 'dev'));
+  const unfinished = join(home, UNFINISHED);
+  const remove = async () => {
+    await rm(unfinished, { recursive: true, force: true });
+    await rm(pgdata, { recursive: true, force: true });
+    if (!hadLog) await rm(join(home, 'dev', 'postgres.log'), { force: true });
+    if (!hadDev) await rm(join(home, 'dev'), { recursive: true, force: true });
+    if (madeHome) await rm(home, { recursive: true, force: true });
+  };
+
+  try {
+    const server = { home, pgCtl: pgCtlTool, account: await accountFor(home) };
+    await rm(unfinished, { recursive: true, force: true });
+    const args = ['-D', unfinished, '-U', ROLE, '-A', 'trust', '--encoding=UTF8', '--locale=C'];
+    const { status, stderr } = await run(initdb.path, args, { ...surroundings(server), signal });
+    if (status !== 0) {
+      throw new SnapshotError('CLUSTER_PROVISION', `a datastore could not be made in ${pgdata}: ${wordsOf(stderr)}`, {
+        hint: 'make room or rights there, or run `leoflow setup` first',
+      });
+    }
+    await rename(unfinished, pgdata);
+    return { server, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Makes the home where there is none: the owner of the directory around it will own it, too. */
+async function makeHome(home: string): Promise<boolean> {
+  const first = await mkdir(home, { recursive: true, mode: 0o700 });
+  if (first === undefined) return false;
+  const { uid, gid } = await stat(dirname(first));
+  for (let made = home; made.length >= first.length && process.getuid?.() === 0; made = dirname(made))
+    await chown(made, uid, gid);
+  return true;
+}
+
+function pgCtl(server: ManagedServer, action: 'start' | 'stop', ...args: string[]): Promise<Outcome> {
+  const common = ['-D', PGDATA, '-w', '-t', String(PATIENCE)];
+  return run(server.pgCtl.path, [...common, ...args, action], surroundings(server));
+}
+
+/** No locale of the user's: initdb rejects what an SSH session may forward from another system. */
+function surroundings({ home, account }: Pick<ManagedServer, 'home' | 'account'>) {
+  const { LC_ALL: _, PGAPPNAME: __, PGCONNECT_TIMEOUT: ___, ...env } = clientEnvironment('clean');
+  return { cwd: home, env, ...account };
+}
+
+async function logFile({ home, account }: ManagedServer): Promise<string> {
+  const made = await mkdir(join(home, 'dev'), { recursive: true, mode: 0o700 });
+  if (made !== undefined && account !== undefined) await chown(made, account.uid, account.gid);
+  return join(home, LOG);
+}
+
+async function accountFor(path: string): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const { uid, gid } = await stat(path);
+  if (uid !== 0) return { uid, gid };
+  throw new SnapshotError('CLUSTER_ROOT', `PostgreSQL refuses to run as root, and ${path} belongs to root`, {
+    hint: 'run this as the user who runs Leoflow, or give the home to that user (chown -R)',
+  });
+}
+
+function requireShortSocket(pgdata: string): void {
+  const socket = join(pgdata, `.s.PGSQL.${MANAGED_PORT}`);
+  if (Buffer.byteLength(socket) <= LONGEST_SOCKET) return;
+  throw new SnapshotError('CLUSTER_START', `the path of the datastore's socket is too long for the system: ${socket}`, {
+    hint: `use a home whose socket has a path of at most ${LONGEST_SOCKET} bytes`,
+  });
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

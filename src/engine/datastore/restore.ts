@@ -1,0 +1,113 @@
+/**
+ * What a restore does to a datastore, step by step: stage, swap, and the ways back.
+ *
+ * Each step is whole or does nothing, and each way back may be taken at any time and more than once: a restore that was killed does not know how far
+ * it came.
+ */
+import { SnapshotError } from '../errors.js';
+import { busy, type Session, sessionsOf } from './cluster/admin.js';
+import type { ClusterLease } from './cluster/lease.js';
+import { isSwapped, requireIdle, type SwapNames, swap, undo } from './cluster/swap.js';
+import { replaceContent } from './replay/in-place.js';
+import { discard, stage, stagedName, sweep } from './replay/sandbox.js';
+
+/** A replayed dump in a database of its own, owned by the real role. */
+export interface StagedDatabase {
+  name: string;
+  /** Drops it. Idempotent. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Replays a plain dump into a new database, in one transaction, as a temporary role that can reach nothing else. When it throws, nothing of it is left.
+ *
+ * @param options `name`: of the new database, where the caller has written it down before ({@link stagedName})
+ * @throws `REPLAY_FAILED` with the line of the dump and psql's words, `INTERRUPTED`, whatever the source of the dump throws
+ */
+export async function stageDatabase(
+  lease: ClusterLease,
+  dump: AsyncIterable<Uint8Array>,
+  options: { signal?: AbortSignal | undefined; name?: string } = {},
+): Promise<StagedDatabase> {
+  const { signal, name = stagedName() } = options;
+  if (!lease.maySwap) throw new Error('this role may create no database: replay in place');
+  const target = { ...lease, serverVersionNum: lease.datastore.serverVersionNum };
+  await stage(target, dump, name, signal);
+  return { name, discard: () => discard(lease, name) };
+}
+
+/**
+ * Replaces the content of the live database in one transaction, where the role may create neither databases nor roles. When it throws, the content is
+ * what it was; when it returns, there is no way back.
+ *
+ * @param options `endSessions`: end whatever is connected, instead of refusing
+ * @throws `DATASTORE_BUSY`, `REPLAY_UNSAFE`, `REPLAY_FAILED`, `INTERRUPTED`
+ */
+export async function replayInPlace(
+  lease: ClusterLease,
+  dump: AsyncIterable<Uint8Array>,
+  options: { signal?: AbortSignal | undefined; endSessions: boolean },
+): Promise<void> {
+  if (!lease.liveExists) {
+    throw new SnapshotError(
+      'DATASTORE_UNREACHABLE',
+      `the database ${lease.liveDatabase} does not exist, and the role may not create it`,
+      {
+        hint: 'create it, owned by that role, and run this again',
+      },
+    );
+  }
+  const { connection, serverVersionNum } = lease.datastore;
+  if (!options.endSessions) await requireIdle(lease, lease.liveDatabase);
+  const { psql, source } = lease;
+  await replaceContent({ psql, connection, source, serverVersionNum }, dump, options);
+}
+
+/**
+ * Swaps databases in one transaction of renames: live → previous, staged → live.
+ *
+ * @param options `endSessions`: end whatever is connected, instead of refusing
+ * @throws `DATASTORE_BUSY` naming the sessions, `SWAP_FAILED`; nothing is swapped then
+ */
+export function swapDatabases(lease: ClusterLease, names: SwapNames, options: { endSessions: boolean }): Promise<void> {
+  return swap(lease, names, options);
+}
+
+/** Whether {@link swapDatabases} has come to its end: for a restore that was killed and does not know. */
+export function swapIsDone(lease: ClusterLease, names: SwapNames): Promise<boolean> {
+  return isSwapped(lease, names);
+}
+
+/**
+ * Puts the databases back as they were before {@link swapDatabases}, whether or not it had come to anything. Ends sessions. Idempotent.
+ *
+ * @throws `SWAP_FAILED`, `DATASTORE_BUSY`
+ */
+export function undoSwap(lease: ClusterLease, names: SwapNames): Promise<void> {
+  return undo(lease, names);
+}
+
+/** Drops a database (a previous or a staged one, with its temporary role), whoever is connected. One that does not exist is dropped already. */
+export function dropDatabase(lease: ClusterLease, name: string): Promise<void> {
+  return discard(lease, name);
+}
+
+/** Drops what killed restores have left on this server: staged databases and temporary roles, but those named. Only for a server that is ours alone. */
+export function sweepStaged(lease: ClusterLease, except: readonly string[] = []): Promise<void> {
+  return sweep(lease, except);
+}
+
+/** Who is connected to the live database. */
+export function listSessions(lease: ClusterLease, signal?: AbortSignal): Promise<Session[]> {
+  return sessionsOf(lease, lease.liveDatabase, signal);
+}
+
+/**
+ * Refuses while anybody is connected to the live database.
+ *
+ * @throws `DATASTORE_BUSY` naming them
+ */
+export async function requireNoSessions(lease: ClusterLease, signal?: AbortSignal): Promise<void> {
+  const sessions = await listSessions(lease, signal);
+  if (sessions.length > 0) throw busy(lease.liveDatabase, sessions);
+}

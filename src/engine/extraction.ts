@@ -1,0 +1,374 @@
+/**
+ * Extraction: every byte of an archive read and checked, and its parts handed to where they belong.
+ *
+ *     archives of ours:  members ─▶ workers inflate, check and write whole blocks ─▶ checksums, links, directories
+ *                        dump members ─▶ workers inflate ─▶ in order ─▶ psql           (at the same time)
+ *     any other:         one stream ─▶ tar entries ─▶ the same places, one after the other
+ *
+ * Nothing here knows what becomes of the parts: the restore says where the tree is staged and who takes the dump.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync } from 'node:fs';
+import {
+  type ArchivePath,
+  type ChecksumLedger,
+  checksumLine,
+  damaged,
+  ENTRY,
+  type Member,
+  placeOf,
+  quoted,
+  type Role,
+  readStream,
+  type TarHeader,
+  truncated,
+  workspaceEntry,
+} from './archive/index.js';
+import { throwIfAborted } from './errors.js';
+import type { RestoreProgress } from './events.js';
+import { fileHeader, type OpenedArchive } from './opened-archive.js';
+import { inOrder, type WorkerPool } from './pool.js';
+import {
+  checkOrder,
+  type DeferredEntries,
+  type InflateResult,
+  MAX_KNOWN_BYTES,
+  StagingTree,
+  type Unpacked,
+  type UnpackResult,
+  WorkspaceSink,
+} from './workspace/index.js';
+
+export interface ExtractionOptions {
+  archive: OpenedArchive;
+  pool: WorkerPool;
+  /** The staging tree of the workspace; null to check only. */
+  root: string | null;
+  ledger: ChecksumLedger;
+  deferred: DeferredEntries;
+  /** Takes the dump, a piece at a time. */
+  onDump(content: Uint8Array): Promise<void>;
+  onProgress(progress: RestoreProgress): void;
+  signal: AbortSignal;
+}
+
+/** Names of the known files. */
+const NAMES: Record<Role, ArchivePath> = {
+  manifest: ENTRY.manifest,
+  config: ENTRY.config,
+  setup: ENTRY.setup,
+  datastore: ENTRY.datastore,
+  checksums: ENTRY.checksums,
+};
+
+/** Extracts an archive once. */
+export class Extraction {
+  /** config.yaml and setup.json, where the archive has them; complete when `run()` is. */
+  config: Buffer | null = null;
+  setup: Buffer | null = null;
+  readonly progress: RestoreProgress;
+  readonly #options: ExtractionOptions;
+  readonly #seen = new Set<Role>();
+  readonly #openFiles = new Set<number>();
+  /** Line of the dump; it stands behind those of the workspace, although the dump may be read before. */
+  #dumpLine = '';
+
+  constructor(options: ExtractionOptions) {
+    this.#options = options;
+    this.progress = { files: 0, bytes: 0, dumpBytes: 0, read: 0, size: options.archive.size };
+  }
+
+  /** @throws ARCHIVE_*, CHECKSUM_MISMATCH, STAGING_*, whatever `onDump` throws */
+  async run(): Promise<void> {
+    const { archive, ledger } = this.#options;
+    if (archive.members === null) await this.#stream();
+    else await this.#members(archive.members);
+    ledger.addFound(this.#dumpLine);
+    await ledger.verify(archive.manifest.checksums !== undefined);
+  }
+
+  /** Closes files that are not complete. Only when no worker writes to them any more. */
+  close(): void {
+    for (const fd of this.#openFiles) closeSync(fd);
+    this.#openFiles.clear();
+  }
+
+  async #members(members: readonly Member[]): Promise<void> {
+    const runs = cutRuns(this.#options.archive.handle.fd, members);
+    const dumpRun = runs.find((run) => run.type === 'file' && run.role === 'datastore');
+    if (dumpRun !== undefined) this.#once('datastore');
+    const rest = runs.filter((run) => run !== dumpRun);
+    await Promise.all([
+      this.#runMembers(rest, 3 * this.#options.pool.workers, members.at(-1) as Member),
+      dumpRun === undefined ? undefined : this.#runMembers([dumpRun], this.#options.pool.workers + 1, null),
+    ]);
+  }
+
+  /** @param end the member that has to hold the end of the archive; null where it is none of these */
+  async #runMembers(runs: readonly Run[], limit: number, end: Member | null): Promise<void> {
+    let last: string | null = null;
+    let ended = false;
+    for await (const done of inOrder(this.#jobs(runs), limit)) {
+      throwIfAborted(this.#options.signal);
+      this.progress.read += done.member.size;
+      if (ended) throw damaged('there is something behind its end-of-archive marker');
+      if (done.type === 'block') {
+        const { result } = done;
+        if (last !== null && result.first !== null) checkOrder(last, result.first);
+        last = result.last ?? last;
+        ended = result.ended;
+        for (const { role, content } of result.known) await this.#known(role, content);
+        this.#unpacked(result);
+      } else {
+        const { file, result, final } = done;
+        if (file.path !== null && file.offset === 0) {
+          if (last !== null) checkOrder(last, file.path);
+          last = file.path;
+        }
+        await this.#segment(file, result);
+        if (final) this.#fileDone(file);
+      }
+      this.#report();
+    }
+    if (end !== null && !ended) throw truncated();
+  }
+
+  async *#jobs(runs: readonly Run[]): AsyncGenerator<() => Promise<Done>> {
+    const { archive, pool, root } = this.#options;
+    const { fd } = archive.handle;
+    for (const run of runs) {
+      if (run.type === 'block') {
+        const { member } = run;
+        yield async () => ({ type: 'block', member, result: await pool.run('unpack', { fd, member, root }) });
+        continue;
+      }
+      const { header, role, path } = run;
+      if (role !== null && role !== 'datastore') this.#once(role);
+      const tree = path === null || root === null ? null : new StagingTree(root);
+      const file: OpenFile = { header, role, path, tree, fd: null, hash: createHash('sha256'), offset: 0, pieces: [] };
+      if (tree !== null && path !== null) {
+        file.fd = tree.createFile(path, header.mode);
+        this.#openFiles.add(file.fd);
+      }
+      let position = 0;
+      for (const { member, skip, length } of run.segments) {
+        const at = position;
+        position += length;
+        const target = file.fd === null || path === null ? null : { fd: file.fd, position: at, path };
+        const final = position === header.size && member === run.segments.at(-1)?.member;
+        yield async () => {
+          const result = await pool.run('inflate', { fd, member, skip, length, target });
+          return { type: 'segment', member, result, file, final };
+        };
+      }
+    }
+  }
+
+  async #segment(file: OpenFile, { content }: InflateResult): Promise<void> {
+    file.offset += content.length;
+    file.hash.update(content);
+    if (file.role === 'datastore') await this.#dump(content);
+    else if (file.role === 'checksums') this.#options.ledger.addListed(content);
+    else if (file.role !== null) file.pieces.push(content);
+    else if (file.path !== null) this.progress.bytes += content.length;
+  }
+
+  #fileDone(file: OpenFile): void {
+    const { role, path, header, fd, tree } = file;
+    const sha256 = file.hash.digest('hex');
+    if (role === 'datastore') this.#dumpLine = checksumLine(sha256, NAMES.datastore);
+    else if (role !== null) this.#keep(role, Buffer.concat(file.pieces), sha256);
+    if (path === null) return;
+    if (fd !== null && tree !== null) {
+      this.#openFiles.delete(fd);
+      tree.finishFile(path, fd, header.mode, header.mtime);
+    }
+    this.progress.files += 1;
+    this.#options.ledger.addFound(checksumLine(sha256, workspaceEntry(path, false)));
+  }
+
+  async #stream(): Promise<void> {
+    const { archive, root, signal, ledger } = this.#options;
+    const sink = new WorkspaceSink(root);
+    const places = root === null ? new Map<string, 'directory' | 'other'>() : null;
+    let current: { role: Role | null; pieces: Buffer[]; hash: Hash } | null = null;
+    const onRead = (bytes: number) => {
+      this.progress.read = bytes;
+      this.#report();
+    };
+    try {
+      for await (const event of readStream(archive.handle.fd, archive.size, signal, onRead)) {
+        if (event.type === 'entry') {
+          const { header } = event;
+          const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
+          current = null;
+          if (place.type === 'workspace') {
+            if (places !== null) checkPlaces(places, place.path, header);
+            sink.begin(place.path, header);
+          } else if (header.kind === 'special') {
+            throw damaged(`${quoted(header.name)} is a device or a FIFO`);
+          } else if (place.type === 'known' && header.kind === 'file') {
+            this.#once(place.role);
+            if (header.size > MAX_KNOWN_BYTES && place.role !== 'datastore' && place.role !== 'checksums') {
+              throw damaged(`its ${header.name} has ${header.size} bytes`);
+            }
+            current = { role: place.role, pieces: [], hash: createHash('sha256') };
+          }
+        } else if (event.type === 'content') {
+          if (current === null) sink.content(event.bytes);
+          else {
+            current.hash.update(event.bytes);
+            // The reader's buffer is used again, and the dump's reader may keep a piece for a while.
+            if (current.role === 'datastore') await this.#dump(Buffer.from(event.bytes));
+            else if (current.role === 'checksums') ledger.addListed(event.bytes);
+            else current.pieces.push(Buffer.from(event.bytes));
+          }
+        } else if (current?.role == null) {
+          sink.done();
+          if (sink.unpacked.checksums.length + 100 * sink.unpacked.directories.length > 1 << 16) this.#drain(sink);
+        } else {
+          const sha256 = current.hash.digest('hex');
+          if (current.role === 'datastore') this.#dumpLine = checksumLine(sha256, NAMES.datastore);
+          else this.#keep(current.role, Buffer.concat(current.pieces), sha256);
+        }
+      }
+      this.#drain(sink);
+    } finally {
+      sink.close();
+    }
+  }
+
+  #drain(sink: WorkspaceSink): void {
+    this.#unpacked(sink.unpacked);
+    Object.assign(sink.unpacked, { checksums: '', directories: [], links: [], files: 0, bytes: 0 } satisfies Unpacked);
+  }
+
+  #unpacked(unpacked: Unpacked): void {
+    this.progress.files += unpacked.files;
+    this.progress.bytes += unpacked.bytes;
+    this.#options.ledger.addFound(unpacked.checksums);
+    this.#options.deferred.add(unpacked);
+  }
+
+  /** A known file that came out of a block whole. */
+  async #known(role: Role, content: Uint8Array): Promise<void> {
+    this.#once(role);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    if (role === 'datastore') {
+      await this.#dump(content);
+      this.#dumpLine = checksumLine(sha256, NAMES.datastore);
+    } else {
+      if (role === 'checksums') this.#options.ledger.addListed(content);
+      this.#keep(role, Buffer.from(content), sha256);
+    }
+  }
+
+  #keep(role: Exclude<Role, 'datastore'>, content: Buffer, sha256: string): void {
+    if (role === 'checksums') return;
+    if (content.length > MAX_KNOWN_BYTES) throw damaged(`its ${NAMES[role]} has ${content.length} bytes`);
+    this.#options.ledger.addFound(checksumLine(sha256, NAMES[role]));
+    if (role === 'config') this.config = content;
+    if (role === 'setup') this.setup = content;
+  }
+
+  async #dump(content: Uint8Array): Promise<void> {
+    await this.#options.onDump(content);
+    this.progress.dumpBytes += content.length;
+    this.#report();
+  }
+
+  #once(role: Role): void {
+    if (this.#seen.has(role)) throw damaged(`there is more than one ${NAMES[role]} in it`);
+    this.#seen.add(role);
+    if (role === 'checksums') this.#options.ledger.beginList();
+  }
+
+  #report(): void {
+    this.#options.onProgress({ ...this.progress });
+  }
+}
+
+type Done =
+  | { type: 'block'; member: Member; result: UnpackResult }
+  | { type: 'segment'; member: Member; result: InflateResult; file: OpenFile; final: boolean };
+
+interface OpenFile {
+  header: TarHeader;
+  role: Role | null;
+  path: string | null;
+  tree: StagingTree | null;
+  fd: number | null;
+  hash: Hash;
+  offset: number;
+  pieces: Uint8Array[];
+}
+
+/** Members that belong together. */
+type Run =
+  | { type: 'block'; member: Member }
+  | {
+      type: 'file';
+      header: TarHeader;
+      /** Which known file it is; null for any other. */
+      role: Role | null;
+      /** Path in the workspace; null for any other file. */
+      path: string | null;
+      segments: { member: Member; skip: number; length: number }[];
+    };
+
+/** Puts the members of each large file together, and checks that they hold just what its header says. */
+function cutRuns(fd: number, members: readonly Member[]): Run[] {
+  const runs: Run[] = [];
+  for (let index = 0; index < members.length; index += 1) {
+    const member = members[index] as Member;
+    if (member.kind === 'continuation') throw damaged(`the member at byte ${member.offset} continues no file`);
+    if (member.kind === 'entries') {
+      runs.push({ type: 'block', member });
+      continue;
+    }
+    const { header, bytes } = fileHeader(fd, member);
+    const place = placeOf(header.name, 'other');
+    const segments: { member: Member; skip: number; length: number }[] = [];
+    let left = header.size;
+    let skip = bytes;
+    for (let segment = member; ; segment = members[index] as Member) {
+      const room = segment.blockBytes - skip;
+      const length = Math.min(room, left);
+      left -= length;
+      segments.push({ member: segment, skip, length });
+      // Only the last segment has padding, and never a whole record of it.
+      if (room < 0 || room - length >= 512)
+        throw damaged(`the member at byte ${segment.offset} holds more than its file`);
+      if (left === 0) break;
+      index += 1;
+      if (members[index]?.kind !== 'continuation')
+        throw damaged(`the file ${quoted(header.name)} is not complete in it`);
+      skip = 0;
+    }
+    runs.push({
+      type: 'file',
+      header,
+      role: place.type === 'known' ? place.role : null,
+      path: place.type === 'workspace' && place.path !== '' ? place.path : null,
+      segments,
+    });
+  }
+  return runs;
+}
+
+/** Without a staging tree, entries that stand twice have to be remembered to be noticed. */
+function checkPlaces(places: Map<string, 'directory' | 'other'>, path: string, { kind, name }: TarHeader): void {
+  const known = places.get(path);
+  const own = kind === 'directory' ? 'directory' : 'other';
+  if (known !== undefined && !(known === 'directory' && own === 'directory'))
+    throw damaged(`${quoted(name)} stands in it twice`);
+  places.set(path, own);
+  for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
+    const above = path.slice(0, slash);
+    const what = places.get(above);
+    if (what === 'other')
+      throw damaged(`something stands in it both as a file and as the directory of ${quoted(name)}`);
+    if (what === 'directory') break;
+    places.set(above, 'directory');
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The journal of a commit: what it is about to do, written down before it begins, so that one that was killed can be finished or undone.
+ *
+ * It lies beside the home, not in it: the home itself may be what is missing. It is there only while a commit is under way.
+ */
+import { open, readFile, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncDirectory } from './archive/index.js';
+import type { SwapNames } from './datastore/index.js';
+import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
+
+/** One rename of the commit. Absolute paths; `to` does not exist before, and nothing else renames `from`. */
+export interface Rename {
+  from: string;
+  to: string;
+}
+
+export interface Journal {
+  /** Format of this file. */
+  version: 1;
+  /** When the commit began, ISO 8601. */
+  started: string;
+  /**
+   * - `committing`: renames are under way or done, the databases may be swapped
+   * - `committed`: everything is in place; what is left is to tidy up
+   */
+  state: 'committing' | 'committed';
+  /** In the order in which they are done. */
+  renames: Rename[];
+  /** The databases that are swapped after the renames: the moment of the commit. Null where none are. */
+  databases: SwapNames | null;
+  /** Paths and databases that are removed in the end, whatever the outcome. */
+  temporary: string[];
+  /** Paths and databases that are removed once the commit is done. */
+  discard: { paths: string[]; databases: string[] };
+}
+
+/** Where the journal of a home lies. */
+export function journalPath(home: string): string {
+  return `${home}.restore-journal.json`;
+}
+
+/** Writes the journal, durably. @throws COMMIT_FAILED */
+export async function writeJournal(home: string, journal: Journal): Promise<void> {
+  const path = journalPath(home);
+  const temporary = `${path}.new`;
+  try {
+    const handle = await open(temporary, 'w', 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify(journal, null, 2)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (cause) {
+    await unlink(temporary).catch(() => {});
+    throw new SnapshotError('COMMIT_FAILED', `cannot write the journal ${path}: ${systemErrorText(cause)}`, {
+      hint: 'make the directory of the Leoflow home writable and free some space; nothing was changed',
+      cause,
+    });
+  }
+}
+
+/** The journal of a commit that was broken off; null where there is none. @throws RECOVERY_FAILED */
+export async function readJournal(home: string): Promise<Journal | null> {
+  const path = journalPath(home);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'ENOENT' || systemErrorCode(cause) === 'ENOTDIR') return null;
+    throw unusable(path, systemErrorText(cause), cause);
+  }
+  try {
+    const journal = JSON.parse(text) as Journal;
+    if (journal.version === 1 && Array.isArray(journal.renames)) return journal;
+  } catch (cause) {
+    throw unusable(path, 'it is not JSON', cause);
+  }
+  throw unusable(path, 'it is of another version of this program');
+}
+
+/** Removes the journal, durably. */
+export async function removeJournal(home: string): Promise<void> {
+  const path = journalPath(home);
+  await unlink(path).catch((error: unknown) => {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  });
+  await syncDirectory(dirname(path));
+}
+
+function unusable(path: string, why: string, cause?: unknown): SnapshotError {
+  return new SnapshotError('RECOVERY_FAILED', `the journal of an unfinished restore, ${path}, cannot be used: ${why}`, {
+    hint: 'run the release of this program that began that restore, with --recover',
+    cause,
+  });
+}

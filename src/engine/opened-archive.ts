@@ -1,0 +1,212 @@
+/**
+ * An archive that is about to be read: whether it can be walked member by member, and what has to be known of it before anything is written.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import {
+  damaged,
+  decodeManifest,
+  indexMembers,
+  inflateMember,
+  type Manifest,
+  type Member,
+  notAnArchive,
+  openPrivate,
+  peekBlock,
+  placeOf,
+  quoted,
+  type Role,
+  readMember,
+  readStream,
+  type TarEvent,
+  type TarHeader,
+  TarReader,
+  temporaryName,
+  writeAll,
+} from './archive/index.js';
+import { type DumpHeader, HEADER_SIZE, parseDumpHeader } from './datastore/index.js';
+import { SnapshotError, systemErrorText, throwIfAborted } from './errors.js';
+import { MAX_KNOWN_BYTES } from './workspace/index.js';
+
+export interface OpenedArchive {
+  handle: FileHandle;
+  /** Bytes. */
+  size: number;
+  /** Its members; null where it has to be read as a stream. */
+  members: Member[] | null;
+  manifest: Manifest;
+  /** config.yaml and setup.json as they were met on the way to these; not yet checked. */
+  config: Buffer | null;
+  setup: Buffer | null;
+  /** What the dump says of itself; null where there is no dump. */
+  dump: DumpHeader | null;
+}
+
+/** Compressed bytes that hold the header of a file for sure, PAX records and all. */
+const PEEK_BYTES = 64 << 10;
+
+/**
+ * Opens and judges an archive.
+ *
+ * @throws INPUT_NOT_FOUND, INPUT_UNREADABLE, NOT_AN_ARCHIVE, ARCHIVE_*, MANIFEST_*, DUMP_INVALID
+ */
+export async function openArchive(input: string | Readable, signal: AbortSignal): Promise<OpenedArchive> {
+  const handle = typeof input === 'string' ? await openInput(input) : await spoolInput(input, signal);
+  try {
+    const { size } = await handle.stat();
+    const members = size === 0 ? null : indexMembers(handle.fd, size);
+    const quick = members === null ? null : quickLook(handle.fd, members);
+    const { manifest, config, setup, dump } = quick ?? (await longLook(handle.fd, size, signal));
+    if (manifest === null) {
+      throw new SnapshotError('MANIFEST_MISSING', 'the archive has no MANIFEST.json', {
+        hint: 'it was not written by a Leoflow backup, or was repacked without it; name another archive',
+      });
+    }
+    return {
+      handle,
+      size,
+      members,
+      manifest: decodeManifest(manifest),
+      config,
+      setup,
+      dump: dump === null ? null : parseDumpHeader(dump),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** The header in front of a block that begins a file. @returns the header, and the bytes it takes in the block */
+export function fileHeader(fd: number, member: Member): { header: TarHeader; bytes: number } {
+  const reader = new TarReader();
+  for (const event of reader.push(peekBlock(fd, member, PEEK_BYTES))) {
+    if (event.type !== 'entry') continue;
+    if (event.header.kind !== 'file')
+      throw damaged(`${quoted(event.header.name)} continues in other members, but is no file`);
+    return { header: event.header, bytes: reader.position };
+  }
+  throw damaged(`the member at byte ${member.offset} begins no file`);
+}
+
+async function openInput(path: string): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+    const code =
+      cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'INPUT_NOT_FOUND' : 'INPUT_UNREADABLE';
+    throw new SnapshotError(code, `the archive ${path}: ${systemErrorText(cause)}`, {
+      hint: 'check the path after --input',
+      cause,
+    });
+  });
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw new SnapshotError('INPUT_UNREADABLE', `the archive ${path} is not a regular file`, {
+    hint: 'name an archive file, or pipe one in with --input -',
+  });
+}
+
+/** A stream cannot be read twice nor by many at once, so it is copied to a private file without a name. */
+async function spoolInput(input: Readable, signal: AbortSignal): Promise<FileHandle> {
+  const path = join(tmpdir(), temporaryName('restore-input'));
+  const handle = await openPrivate(path, tmpdir());
+  try {
+    await unlink(path);
+    for await (const chunk of input) {
+      throwIfAborted(signal);
+      await writeAll(handle, path, chunk as Uint8Array);
+    }
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+interface Look {
+  manifest: Buffer | null;
+  config: Buffer | null;
+  setup: Buffer | null;
+  /** The beginning of the dump. */
+  dump: Buffer | null;
+}
+
+/** Archives of ours have the manifest in their first block, and the dump near the end; null where this one has not. */
+function quickLook(fd: number, members: readonly Member[]): Look | null {
+  const [first] = members;
+  if (first === undefined || first.kind !== 'entries') return null;
+  const look: Look = { manifest: null, config: null, setup: null, dump: null };
+  const viewer = new Viewer(look);
+  for (const event of new TarReader().push(inflateMember(readMember(fd, first), first))) viewer.see(event);
+  if (look.manifest === null) return null;
+  for (let index = members.length - 1; index > 0 && look.dump === null; index -= 1) {
+    const member = members[index] as Member;
+    if (member.kind !== 'first') continue;
+    const { header, bytes } = fileHeader(fd, member);
+    if (roleOf(header) !== 'datastore') continue;
+    const next = members[index + 1];
+    const own = peekBlock(fd, member, PEEK_BYTES).subarray(bytes);
+    const more = next?.kind === 'continuation' ? peekBlock(fd, next, PEEK_BYTES) : Buffer.alloc(0);
+    look.dump = Buffer.concat([own, more]).subarray(0, Math.min(HEADER_SIZE, header.size));
+  }
+  return look;
+}
+
+/** Reads until all have been seen that decide something; setup.json may be absent, and is not waited for. */
+async function longLook(fd: number, size: number, signal: AbortSignal): Promise<Look> {
+  if (size === 0) throw notAnArchive('it is empty');
+  const look: Look = { manifest: null, config: null, setup: null, dump: null };
+  const viewer = new Viewer(look);
+  for await (const event of readStream(fd, size, signal)) {
+    viewer.see(event);
+    if (viewer.complete) break;
+  }
+  return look;
+}
+
+/** Picks what decides something out of the events of an archive. */
+class Viewer {
+  readonly #look: Look;
+  #role: Exclude<Role, 'checksums'> | null = null;
+  #limit = 0;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(look: Look) {
+    this.#look = look;
+  }
+
+  get complete(): boolean {
+    const { manifest, config, dump } = this.#look;
+    return manifest !== null && config !== null && dump !== null;
+  }
+
+  see(event: TarEvent): void {
+    if (event.type === 'entry') {
+      const role = roleOf(event.header);
+      this.#role = role === 'checksums' ? null : role;
+      this.#limit = role === 'datastore' ? HEADER_SIZE : MAX_KNOWN_BYTES;
+      this.#pieces = [];
+      this.#bytes = 0;
+    } else if (this.#role !== null && event.type === 'content' && this.#bytes < this.#limit) {
+      this.#pieces.push(Buffer.from(event.bytes));
+      this.#bytes += event.bytes.length;
+      // Of the dump the beginning is enough; it may go on for gigabytes.
+      if (this.#role === 'datastore' && this.#bytes >= this.#limit) this.#keep(this.#role);
+    } else if (this.#role !== null && event.type === 'done') {
+      this.#keep(this.#role);
+    }
+  }
+
+  #keep(role: Exclude<Role, 'checksums'>): void {
+    this.#look[role === 'datastore' ? 'dump' : role] ??= Buffer.concat(this.#pieces).subarray(0, this.#limit);
+  }
+}
+
+/** The role of a known file at the top; null for anything else. */
+function roleOf({ name, kind }: TarHeader): Role | null {
+  const place = placeOf(name, kind === 'directory' ? 'directory' : 'other');
+  return place.type === 'known' && kind === 'file' ? place.role : null;
+}

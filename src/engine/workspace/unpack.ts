@@ -1,0 +1,192 @@
+/**
+ * Unpacking, in a worker: a block of whole entries goes from its member to the staging tree without passing the coordinator.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import {
+  checksumLine,
+  comparePaths,
+  damaged,
+  hardLinkTarget,
+  inflateMember,
+  type Member,
+  placeOf,
+  quoted,
+  type Role,
+  readMember,
+  type TarHeader,
+  TarReader,
+  unsafe,
+  workspaceEntry,
+} from '../archive/index.js';
+import { type StagedDirectory, type StagedLink, StagingTree } from './staging-tree.js';
+
+/** A block of whole entries. */
+export interface UnpackTask {
+  /** The archive; open for as long as the task runs. */
+  fd: number;
+  member: Member;
+  /** The staging tree; null to check only. */
+  root: string | null;
+}
+
+export interface UnpackResult extends Unpacked {
+  /** First and last path of the workspace in the block, for the order across blocks. */
+  first: string | null;
+  last: string | null;
+  /** Known files at the top that lie in the block. */
+  known: { role: Role; content: Uint8Array }[];
+  /** Whether the block holds the end-of-archive marker. */
+  ended: boolean;
+}
+
+/** What came out of some entries of the workspace. */
+export interface Unpacked {
+  /** Lines as in SHA256SUMS, of every regular entry. */
+  checksums: string;
+  directories: StagedDirectory[];
+  links: StagedLink[];
+  files: number;
+  /** Bytes of content. */
+  bytes: number;
+}
+
+/** A block in the middle of a large file, or of the dump. */
+export interface InflateTask {
+  fd: number;
+  member: Member;
+  /** Bytes of header records in front of the content, and of content behind them; the rest is padding. */
+  skip: number;
+  length: number;
+  /** The open file it belongs into, and where; null for the coordinator alone. */
+  target: { fd: number; position: number; path: string } | null;
+}
+
+export interface InflateResult {
+  /** For the checksum over the whole. Given away: its buffer belongs to the receiver. */
+  content: Uint8Array<ArrayBuffer>;
+}
+
+/** Known files at the top are held in memory, but for the dump and the checksums. */
+export const MAX_KNOWN_BYTES = 16 << 20;
+
+/** Unpacks a block of whole entries into the staging tree. */
+export function unpackBlock({ fd, member, root }: UnpackTask): UnpackResult {
+  const block = inflateMember(readMember(fd, member, scratch), member);
+  const reader = new TarReader();
+  const sink = new WorkspaceSink(root);
+  const known: UnpackResult['known'] = [];
+  let first: string | null = null;
+  let last: string | null = null;
+  let take: ((bytes: Buffer) => void) | null = null;
+  let done: (() => void) | null = null;
+  try {
+    for (const event of reader.push(block)) {
+      if (event.type === 'content') take?.(event.bytes);
+      else if (event.type === 'done') done?.();
+      else {
+        const { header } = event;
+        const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
+        take = done = null;
+        if (place.type === 'workspace') {
+          if (last !== null) checkOrder(last, place.path);
+          first ??= place.path;
+          last = place.path;
+          sink.begin(place.path, header);
+          take = (bytes) => sink.content(bytes);
+          done = () => sink.done();
+        } else if (place.type === 'known' && header.kind === 'file') {
+          const pieces: Buffer[] = [];
+          take = (bytes) => void pieces.push(bytes);
+          done = () => void known.push({ role: place.role, content: Buffer.concat(pieces) });
+        } else if (header.kind === 'special') {
+          throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
+        }
+      }
+    }
+    if (!reader.betweenEntries) throw damaged(`the member at byte ${member.offset} ends in the middle of an entry`);
+  } finally {
+    sink.close();
+  }
+  return { ...sink.unpacked, first, last, known, ended: reader.ended };
+}
+
+/** Inflates a block of a large file, and puts its content into its place. */
+export function inflateSegment({ fd, member, skip, length, target }: InflateTask): InflateResult {
+  const block = inflateMember(readMember(fd, member, scratch), member);
+  const content = block.subarray(skip, skip + length);
+  if (content.length !== length) throw damaged(`the member at byte ${member.offset} is shorter than its file`);
+  if (target !== null) new StagingTree('').write(target.path, target.fd, content, target.position);
+  // A small buffer may lie in one that Node.js shares among many, which must not be given away.
+  return { content: length < SHARED_BYTES ? new Uint8Array(content) : (content as Uint8Array<ArrayBuffer>) };
+}
+
+/** Refuses two entries of an indexed archive that are not in path order: one of them could be there twice. */
+export function checkOrder(before: string, path: string): void {
+  if (comparePaths(before, path) < 0) return;
+  throw unsafe(`${quoted(path)} stands behind ${quoted(before)}, out of order or twice`);
+}
+
+/** Well above `Buffer.poolSize`. */
+const SHARED_BYTES = 64 << 10;
+
+/** Memory of this thread for compressed bytes, used again by every task. */
+const scratch = Buffer.allocUnsafeSlow(2 << 20);
+
+/** Puts entries of the workspace into the staging tree, one after the other, their content in pieces. */
+export class WorkspaceSink {
+  readonly unpacked: Unpacked = { checksums: '', directories: [], links: [], files: 0, bytes: 0 };
+  readonly #tree: StagingTree | null;
+  #file: { path: string; header: TarHeader; fd: number | null; position: number; hash: Hash } | null = null;
+
+  /** @param root the staging tree; null to check only */
+  constructor(root: string | null) {
+    this.#tree = root === null ? null : new StagingTree(root);
+  }
+
+  /** @throws ARCHIVE_UNSAFE, STAGING_FULL, STAGING_WRITE */
+  begin(path: string, header: TarHeader): void {
+    const { kind, mode, mtime } = header;
+    if (kind === 'special') throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
+    if (kind === 'directory') {
+      this.#tree?.createDirectory(path);
+      this.unpacked.directories.push({ path, mode, mtime });
+    } else if (path === '') {
+      throw unsafe('the workspace itself is not a directory in it');
+    } else if (kind === 'file') {
+      const fd = this.#tree?.createFile(path, mode) ?? null;
+      this.#file = { path, header, fd, position: 0, hash: createHash('sha256') };
+    } else {
+      const target = kind === 'hardlink' ? hardLinkTarget(header.linkname, header.name) : linkTarget(header);
+      this.unpacked.links.push({ path, kind, target, mtime });
+    }
+  }
+
+  content(bytes: Buffer): void {
+    const file = this.#file;
+    if (file === null) return;
+    if (file.fd !== null) this.#tree?.write(file.path, file.fd, bytes, file.position);
+    file.position += bytes.length;
+    file.hash.update(bytes);
+  }
+
+  done(): void {
+    const file = this.#file;
+    if (file === null) return;
+    this.#file = null;
+    if (file.fd !== null) this.#tree?.finishFile(file.path, file.fd, file.header.mode, file.header.mtime);
+    this.unpacked.files += 1;
+    this.unpacked.bytes += file.position;
+    this.unpacked.checksums += checksumLine(file.hash.digest('hex'), workspaceEntry(file.path, false));
+  }
+
+  /** Gives up on a file that is not complete. */
+  close(): void {
+    if (this.#file?.fd != null) this.#tree?.finishFile(this.#file.path, this.#file.fd, 0o600, 0);
+    this.#file = null;
+  }
+}
+
+function linkTarget({ name, linkname }: TarHeader): string {
+  if (linkname !== '' && !linkname.includes('\0')) return linkname;
+  throw unsafe(`the link ${quoted(name)} has no target`);
+}

@@ -1,0 +1,214 @@
+import { existsSync } from 'node:fs';
+import { chown, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  inspectCluster,
+  leaseCluster,
+  openDatastore,
+  stageDatabase,
+  swapDatabases,
+} from '../../src/engine/datastore/index.js';
+import { type Cluster, freePort, startCluster } from '../support/postgres.js';
+import { dumpOf, failure, processesWith, put, serverHome } from './fixtures.js';
+
+let home: string;
+let remove: () => Promise<void>;
+let cluster: Cluster | undefined;
+
+beforeEach(async () => {
+  ({ home, remove } = await serverHome());
+  // Nobody listens on the Docker port, whatever else runs on this machine.
+  await put(join(home, 'dev', 'db-port'), String(await freePort()));
+  const { uid, gid } = await stat(home);
+  await chown(join(home, 'dev'), uid, gid);
+});
+afterEach(async () => {
+  await cluster?.crash();
+  cluster = undefined;
+  expect(processesWith(home)).toEqual([]);
+  await remove();
+});
+
+async function managed(): Promise<Cluster> {
+  cluster = await startCluster({ dir: join(home, 'pgdata') });
+  return cluster;
+}
+
+describe('a cluster that runs', () => {
+  test('is used, and left running', async () => {
+    const { psql, pid } = await managed();
+    const before = await pid();
+    expect(await inspectCluster({ home })).toMatchObject({ state: 'running', userTables: false, liveExists: true });
+    await psql('CREATE TABLE t (a int)');
+    expect(await inspectCluster({ home })).toMatchObject({ userTables: true });
+    const lease = await leaseCluster({ home });
+    expect(lease).toMatchObject({ state: 'running', maySwap: true, liveExists: true, liveDatabase: 'leoflow_dev' });
+    await lease.release({ keep: false });
+    expect(await pid()).toBe(before);
+    expect(await psql('SELECT count(*) FROM t')).toBe('0');
+  });
+
+  test('an external one by its address', async () => {
+    const { url } = await managed();
+    expect(await inspectCluster({ home, dsn: url })).toMatchObject({ state: 'external', liveExists: true });
+    expect((await leaseCluster({ home, dsn: url })).state).toBe('external');
+  });
+});
+
+describe('a cluster that does not run', () => {
+  test('is started for the lease, and stopped again', async () => {
+    const { psql, stop, pid } = await managed();
+    await psql('CREATE TABLE t (a int)');
+    await stop();
+    expect(await inspectCluster({ home })).toMatchObject({ state: 'stopped', userTables: null, liveExists: null });
+    const lease = await leaseCluster({ home });
+    expect(lease.state).toBe('started');
+    expect(lease.datastore.source).toBe(join(home, 'pgdata', '.s.PGSQL.5432'));
+    expect(await psql('SELECT count(*) FROM t')).toBe('0');
+    expect(await psql('SHOW listen_addresses')).toBe('');
+    await Promise.all([lease.release({ keep: true }), lease.release({ keep: false })]);
+    expect(await pid()).toBeUndefined();
+    expect(existsSync(join(home, 'pgdata', 'PG_VERSION'))).toBe(true);
+    expect(await inspectCluster({ home })).toMatchObject({ state: 'stopped' });
+  });
+
+  test('is started after a crash, too', async () => {
+    const { psql, crash } = await managed();
+    await psql('CREATE TABLE t AS SELECT 1 AS a');
+    await crash();
+    const lease = await leaseCluster({ home });
+    expect(await psql('SELECT a FROM t')).toBe('1');
+    await lease.release({ keep: true });
+  });
+
+  test('says why it does not start, and where its log is', async () => {
+    const { stop } = await managed();
+    await stop();
+    await writeFile(join(home, 'pgdata', 'postgresql.conf'), 'no_such_setting = 1\n');
+    const error = await failure(leaseCluster({ home }));
+    expect(error.code).toBe('CLUSTER_START');
+    expect(error.message).toContain('no_such_setting');
+    expect(error.hint).toContain(join(home, 'dev', 'postgres.log'));
+  });
+
+  test('is not started by programs of another release', async () => {
+    const { stop } = await managed();
+    await stop();
+    await writeFile(join(home, 'pgdata', 'PG_VERSION'), '9\n');
+    const error = await failure(leaseCluster({ home }));
+    expect(error.code).toBe('TOOL_NOT_FOUND');
+    expect(error.message).toContain('needs PostgreSQL 9');
+  });
+
+  test('is stopped again by an abort', async () => {
+    const { stop, pid } = await managed();
+    await stop();
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), 150);
+    const lease = leaseCluster({ home, signal: abort.signal });
+    await lease.then(
+      (got) => got.release({ keep: true }),
+      () => {},
+    );
+    expect(await pid()).toBeUndefined();
+  });
+});
+
+describe('a home without a cluster', () => {
+  beforeEach(async () => {
+    await rm(join(home, 'dev'), { recursive: true });
+  });
+
+  test('gets one, which is kept when the restore succeeds', async () => {
+    const found = await inspectCluster({ home });
+    if (found.state !== 'absent') return; // a Leoflow datastore on this machine's port 5432
+    expect(found).toMatchObject({ userTables: false, liveExists: false });
+    expect(await readdir(home)).toEqual([]);
+    const lease = await leaseCluster({ home });
+    expect(lease).toMatchObject({
+      state: 'provisioned',
+      liveExists: false,
+      liveDatabase: 'leoflow_dev',
+      maySwap: true,
+    });
+    const { name } = await stageDatabase(lease, dumpOf('CREATE TABLE public.t (a int);'));
+    await swapDatabases(lease, { staged: name, live: 'leoflow_dev', previous: null }, { endSessions: false });
+    await lease.release({ keep: true });
+    expect((await stat(join(home, 'pgdata'))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(home, 'pgdata'))).uid).toBe((await stat(home)).uid);
+    expect((await readdir(home)).sort()).toEqual(['dev', 'pgdata']);
+
+    const again = await leaseCluster({ home });
+    expect(again).toMatchObject({ state: 'started', liveExists: true });
+    expect((await openDatastore({ home })).database).toBe('leoflow_dev');
+    await again.release({ keep: true });
+  });
+
+  test('has no trace of one when the restore fails', async () => {
+    const lease = await leaseCluster({ home });
+    if (lease.state !== 'provisioned') return;
+    await lease.release({ keep: false });
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  test('nor when making it is interrupted', async () => {
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), 400);
+    await leaseCluster({ home, signal: abort.signal }).then(
+      (lease) => lease.release({ keep: false }),
+      () => {},
+    );
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  test('may have blanks, quotes and dollars in its name', async () => {
+    const odd = join(home, "it's $HOME");
+    const lease = await leaseCluster({ home: odd });
+    if (lease.state === 'provisioned')
+      expect(await readFile(join(odd, 'pgdata', 'PG_VERSION'), 'utf8')).toMatch(/^\d+\n$/);
+    await lease.release({ keep: false });
+    expect(existsSync(odd)).toBe(false);
+  });
+
+  test('whose socket would have too long a path is refused before anything is written', async () => {
+    const long = join(home, 'x'.repeat(90));
+    const error = await failure(leaseCluster({ home: long }));
+    expect(error.code).toBe('CLUSTER_START');
+    expect(error.message).toContain('too long');
+    expect(existsSync(long)).toBe(false);
+  });
+
+  test.runIf(process.getuid?.() === 0)(
+    'that belongs to root gets none, because PostgreSQL refuses to run as root',
+    async () => {
+      await chown(home, 0, 0);
+      const error = await failure(leaseCluster({ home }));
+      expect(error.code).toBe('CLUSTER_ROOT');
+      expect(error.message).toBe(`PostgreSQL refuses to run as root, and ${home} belongs to root`);
+      expect(await readdir(home)).toEqual([]);
+    },
+  );
+});
+
+test('a home whose Docker datastore is down gets no second datastore', async () => {
+  const error = await failure(leaseCluster({ home }));
+  expect(error.code).toBe('DATASTORE_UNREACHABLE');
+  expect(await readdir(home)).toEqual(['dev']);
+});
+
+test('the Docker datastore is used where the home has no cluster', async () => {
+  const docker = await startCluster({ port: 0, password: 'leoflow' });
+  try {
+    await put(join(home, 'dev', 'db-port'), String(docker.port));
+    expect(await inspectCluster({ home })).toMatchObject({
+      state: 'running',
+      source: `localhost:${docker.port}/leoflow_dev`,
+    });
+    const lease = await leaseCluster({ home });
+    expect(lease.datastore.connection.kind).toBe('docker');
+    await stageDatabase(lease, dumpOf('CREATE TABLE public.t (a int);'));
+  } finally {
+    await docker.stop();
+  }
+});
