@@ -34,6 +34,7 @@ import {
   type ClusterLease,
   type DatastoreOptions,
   leaseCluster,
+  previousName,
   replayInPlace,
   type StagedDatabase,
   type SwapNames,
@@ -197,7 +198,7 @@ class RestoreRun {
     if (options.dryRun === true) return;
     const directory = dirname(home);
     const name = `${basename(home)}.restore`;
-    await clearStaleTemporaries(directory);
+    for (const place of [directory, home]) await clearStaleTemporaries(place);
     const lock = join(directory, temporaryName(name));
     await mkdir(directory, { recursive: true });
     await (await openPrivate(lock, directory)).close();
@@ -279,7 +280,7 @@ class RestoreRun {
       }
     }
     for (const { from, to } of staged.files) await exchange(from, to);
-    const databases = this.#swapNames(staged, suffix);
+    const databases = this.#swapNames(staged);
     const journal: Journal = {
       version: 1,
       started: new Date().toISOString(),
@@ -428,10 +429,10 @@ class RestoreRun {
     return files;
   }
 
-  #swapNames({ database }: Staged, suffix: string): SwapNames | null {
+  #swapNames({ database }: Staged): SwapNames | null {
     if (database === null || this.#cluster === null) return null;
     const { liveDatabase: live, liveExists } = this.#cluster;
-    const previous = liveExists ? `${live}${suffix.replace('.', '_').replaceAll('-', '_').toLowerCase()}` : null;
+    const previous = liveExists ? previousName(live, new Date()) : null;
     return { staged: database.name, live, previous };
   }
 

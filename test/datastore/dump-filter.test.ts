@@ -80,6 +80,7 @@ describe('a dump that would leave its transaction is refused', () => {
     'SAVEPOINT x;',
     'SELECT $a$ $a$; ABORT;',
     "SELECT 'a\\'; COMMIT; --';",
+    "SELECT E'a' -- x\n  'b\\'c'; COMMIT;",
   ])('%s', async (sql) => {
     const error = await failure(filtered(`${sql}\n`));
     expect(error.code).toBe('REPLAY_FAILED');
@@ -93,6 +94,35 @@ describe('a dump that would leave its transaction is refused', () => {
     'SELECT public.begin;',
   ])('but not %s', async (sql) => {
     expect(await filtered(`${sql}\n`)).toBe(`${sql}\n`);
+  });
+});
+
+describe('a command that could unlock psql is refused', () => {
+  const refused = 'the dump holds the command \\unrestrict of psql';
+
+  test.each([
+    '\\unrestrict `id`',
+    "SELECT '\\unrestrict';",
+    'SELECT 1 \\unrestrict',
+    '$$\n\\unrestrict x\n$$;',
+    'COPY t FROM stdin;\n\\unrestrict\n\\.',
+    'COPY t FROM stdin;\nx\\unrestrict\n\\.',
+    '\\unrestrict x y',
+  ])('wherever it stands, and wherever the stream is cut: %j', async (sql) => {
+    for (let cut = 1; cut < sql.length; cut++) {
+      for (const other of [cut, Math.min(cut + 3, sql.length)]) {
+        expect((await failure(filtered(`${sql}\n`, [cut, other]))).message).toContain(refused);
+      }
+    }
+  });
+
+  test('but not where its backslash is doubled, as in data', async () => {
+    const sql = 'COPY t FROM stdin;\n\\\\unrestrict `x`\n\\\\\\\\unrestrict\n\\.\n';
+    for (let cut = 1; cut < sql.length; cut++) expect(await filtered(sql, [cut])).toBe(sql);
+  });
+
+  test('nor may a NUL hide it', async () => {
+    expect((await failure(filtered('\\unr\0\nestrict `id`\n'))).message).toContain('a NUL character');
   });
 });
 

@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatastore } from '../../src/engine/datastore/index.js';
@@ -55,6 +56,22 @@ describe('a datastore that cannot be reached', () => {
       await other.remove();
     }
   });
+});
+
+test.runIf(process.getuid?.() !== 0)('a managed cluster of somebody else is not passed over, either', async () => {
+  const other = await temporaryHome();
+  const managed = await startCluster({ dir: join(other.home, 'pgdata') });
+  try {
+    await put(join(other.home, 'dev', 'db-port'), String(cluster.port));
+    await chmod(managed.dir, 0o600);
+    const error = await failure(openDatastore({ home: other.home }));
+    expect(error.message).toMatch(/does not let us in: Permission denied$/);
+    expect(error.hint).toBe('run this as the user who runs Leoflow Lite');
+  } finally {
+    await chmod(managed.dir, 0o700);
+    await managed.stop();
+    await other.remove();
+  }
 });
 
 describe('a login that is refused', () => {

@@ -87,3 +87,17 @@ export async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string>
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');
 }
+
+/** Everything of the server that a dump of one database must not touch. */
+export function outside(cluster: Cluster): Promise<string> {
+  return cluster.psql(`
+    SELECT 'role', rolname, rolsuper, rolcreaterole, rolpassword IS NULL FROM pg_authid ORDER BY 2;
+    SELECT 'database', datname, datdba::regrole, datacl, datconnlimit, datistemplate FROM pg_database ORDER BY 2;
+    SELECT 'setting', setdatabase, setrole::regrole, setconfig FROM pg_db_role_setting ORDER BY 2, 3;
+    SELECT 'member', roleid::regrole, member::regrole FROM pg_auth_members ORDER BY 2, 3;
+    SELECT 'tablespace', spcname FROM pg_tablespace ORDER BY 2;
+    SELECT 'file', name, setting FROM pg_file_settings;
+    SELECT 'treasure', count(*) FROM treasure;
+    SELECT 'large object', count(*) FROM pg_largeobject_metadata;
+    SELECT 'function', count(*) FROM pg_proc`);
+}

@@ -8,6 +8,7 @@ import {
   dropDatabase,
   leaseCluster,
   listSessions,
+  previousName,
   requireNoSessions,
   stageDatabase,
   swapDatabases,
@@ -124,6 +125,12 @@ describe('a swap', () => {
     expect(error.message).toMatch(message);
     expect(await databases()).toEqual(before);
   });
+});
+
+test('the name of a previous database fits into what the server keeps of it', () => {
+  const time = new Date('2026-05-28T14:30:45.678Z');
+  expect(previousName('leoflow_dev', time)).toBe('leoflow_dev_before_restore_20260528T143045Z');
+  expect(Buffer.byteLength(previousName('ü'.repeat(31), time))).toBeLessThanOrEqual(63);
 });
 
 describe('sessions on the live database', () => {

@@ -117,5 +117,7 @@ export function redirect(
   if (dbname !== undefined) parameters.set('dbname', dbname);
   if (role === undefined) return { ...connection, conninfo: toConninfo(parameters) };
   parameters.set('user', role.name);
+  // They may name a role, or settings, that are not for this one.
+  parameters.delete('options');
   return { ...connection, conninfo: toConninfo(parameters), env: { ...connection.env, PGPASSWORD: role.password } };
 }

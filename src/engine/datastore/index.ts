@@ -3,7 +3,7 @@
  */
 export type { Session } from './cluster/admin.js';
 export { type ClusterLease, type ClusterReport, inspectCluster, leaseCluster } from './cluster/lease.js';
-export type { SwapNames } from './cluster/swap.js';
+export { previousName, type SwapNames } from './cluster/swap.js';
 export type { Connection } from './connection.js';
 export { type Dump, startDump } from './dump.js';
 export { type Datastore, type DatastoreOptions, openDatastore } from './open.js';

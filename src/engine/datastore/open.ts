@@ -151,7 +151,9 @@ function managedFailure(connection: Connection, cause: PsqlError): SnapshotError
       cause,
     });
   }
-  const hint = cause.words.includes('is starting up') ? 'wait until Leoflow Lite is up and run this again' : START_LITE;
+  let hint = START_LITE;
+  if (cause.words.includes('is starting up')) hint = 'wait until Leoflow Lite is up and run this again';
+  if (cause.words.includes('Permission denied')) hint = 'run this as the user who runs Leoflow Lite';
   return new SnapshotError('DATASTORE_UNREACHABLE', message, { hint, cause });
 }
 
@@ -176,9 +178,10 @@ function dsnFailure(connection: Connection, cause: PsqlError): SnapshotError {
   );
 }
 
-/** Whether there is no server behind the address; psql's words of all releases from 9 on. */
+/** Whether there is no server behind the address (as against one that does not let us in); psql's words of all releases from 9 on. */
 export function nobodyListens(error: PsqlError): boolean {
-  return /is the server running|could not translate host name|socket path .* is too long/i.test(error.words);
+  const silence = /(?:failed|could not connect to server): (?:No such file or directory|Connection refused)/;
+  return silence.test(error.words) || /socket path .* is too long/.test(error.words);
 }
 
 function isAuthFailure(error: PsqlError): boolean {

@@ -22,8 +22,11 @@ export type HomeState =
 /** What is known of the datastore; `unknown` (there is one, but it could not be asked) counts as an install. */
 export type DatastoreState = 'absent' | 'empty' | 'tables' | 'unknown';
 
-/** Directories of tools and sources; `leoflow setup` fetches them again, so what they hold does not matter. */
-const TOOLS = new Set(['postgres', 'python', 'venv', 'pysrc']);
+/**
+ * Directories of tools and sources, which `leoflow setup` fetches again, and of a cluster whose making was broken off: what they hold does not
+ * matter.
+ */
+const TOOLS = new Set(['postgres', 'python', 'venv', 'pysrc', '.pgdata-provisioning']);
 const DEV_FILES = new Set(['postgres.log', 'db-port']);
 /** Files that a scaffold may put into a new workspace, none of them longer than this many bytes. */
 const SCAFFOLD = new Set(['README.md', '.gitignore', '.leoflowignore']);

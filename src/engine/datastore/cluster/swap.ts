@@ -18,6 +18,17 @@ export interface SwapNames {
   previous: string | null;
 }
 
+/** Bytes that the name of a database may have; the server cuts longer ones off without an error. */
+const LONGEST_NAME = 63;
+
+/** What a live database is called once a restored one has taken its place: `leoflow_dev_before_restore_20260528T143045Z`. */
+export function previousName(live: string, time: Date): string {
+  const suffix = `_before_restore_${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+  let kept = live;
+  while (Buffer.byteLength(kept + suffix) > LONGEST_NAME) kept = [...kept].slice(0, -1).join('');
+  return kept + suffix;
+}
+
 /** Milliseconds between two looks at who is still connected. */
 const POLL = 100;
 
@@ -29,6 +40,10 @@ const POLL = 100;
  */
 export async function swap(admin: Admin, names: SwapNames, options: { endSessions: boolean }): Promise<void> {
   const { staged, live, previous } = names;
+  for (const name of [staged, live, previous ?? '']) {
+    if (Buffer.byteLength(name) > LONGEST_NAME)
+      throw swapFailed(`the name ${name} is longer than ${LONGEST_NAME} bytes`);
+  }
   const found = await existing(admin, names);
   if (!found.has(staged)) throw swapFailed(`there is no database ${staged}`);
   if (found.has(live) !== (previous !== null)) {
@@ -82,11 +97,10 @@ export async function requireIdle(admin: Admin, database: string): Promise<void>
 async function rename(admin: Admin, renames: readonly Rename[], ending: readonly string[]): Promise<void> {
   const statements = renames.map(([from, to]) => `ALTER DATABASE ${identifier(from)} RENAME TO ${identifier(to)};`);
   const state = { done: false };
-  const transaction = administer(admin, `BEGIN; ${statements.join(' ')} COMMIT;`, { explain: swapFailed }).finally(
-    () => {
-      state.done = true;
-    },
-  );
+  const sql = `BEGIN; SET LOCAL synchronous_commit = on; ${statements.join(' ')} COMMIT;`;
+  const transaction = administer(admin, sql, { explain: swapFailed }).finally(() => {
+    state.done = true;
+  });
   const [result] = await Promise.allSettled([transaction, endSessions(admin, ending, state)]);
   if (result.status === 'fulfilled') return;
   const [victim] = renames[0] ?? [];

@@ -7,6 +7,7 @@
  */
 import { SnapshotError } from '../../errors.js';
 import { SqlScanner } from './sql-scanner.js';
+import { UnlockGuard } from './unlock-guard.js';
 
 /** Bytes that one line of SQL may have; pg_dump's longest are 32 KiB pieces of large objects and long literals. COPY data has no limit. */
 const LONGEST_LINE = 16 * 1024 * 1024;
@@ -27,12 +28,21 @@ export interface FilterOptions {
 /**
  * Filters a plain dump on its way to psql, in constant memory.
  *
- * @throws `REPLAY_FAILED` when the dump leaves the one transaction it is replayed in, or is cut off
+ * @throws `REPLAY_FAILED` when the dump leaves the one transaction it is replayed in, is cut off, or holds what could unlock psql
  */
 export async function* filterDump(dump: AsyncIterable<Uint8Array>, options: FilterOptions): AsyncGenerator<Buffer> {
   const filter = new DumpFilter(options);
-  for await (const chunk of dump) yield* filter.push(chunk);
-  yield* filter.end();
+  const guard = new UnlockGuard();
+  for await (const chunk of dump) {
+    for (const piece of filter.push(chunk)) {
+      guard.check(piece);
+      yield piece;
+    }
+  }
+  for (const piece of filter.end()) {
+    guard.check(piece);
+    yield piece;
+  }
 }
 
 type CopyState = 'none' | 'line start' | 'within line';
@@ -127,7 +137,7 @@ function startsWithDot(bytes: Buffer): boolean {
 function isDropped(text: string, serverVersionNum: number): boolean {
   switch (text[0]) {
     case '\\': // pg_dump's own lock
-      return /^\\(?:un)?restrict \S+$/.test(text);
+      return /^\\(?:un)?restrict [A-Za-z0-9]+$/.test(text);
     case 'B': // with COMMIT, around large objects; the replay is one transaction anyway
       return text === 'BEGIN;';
     case 'C': // plpgsql is there already, and belongs to the superuser

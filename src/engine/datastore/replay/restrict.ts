@@ -2,7 +2,7 @@
  * A psql that can be locked.
  *
  * `\restrict <key>` (CVE-2025-8714, August 2025) makes psql refuse every backslash command until `\unrestrict` with the same key. Without it a line of
- * a dump could run a program on this machine, so an older psql replays nothing.
+ * a dump could run a program on this machine, so an older psql replays nothing. (What was still open until August 2026, unlock-guard.ts shuts.)
  */
 import { SnapshotError } from '../../errors.js';
 import { findTool, type Tool, type ToolSearch, toolMissing } from '../tools.js';

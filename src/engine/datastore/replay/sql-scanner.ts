@@ -2,7 +2,8 @@
  * Where a line of SQL stands: at the start of a statement, inside a literal, or before COPY data.
  *
  * This is psql's own lexer (psqlscan.l) as far as it decides where statements end. The replay needs it for two questions only: may this line be
- * dropped, and is what follows data? Safety does not rest on the answers: psql is locked, and the role behind it can do nothing outside its database.
+ * dropped, and is what follows data? Safety does not rest on the answers: psql is locked, whatever could unlock it is looked for byte by byte, and the
+ * role behind it can do nothing outside its database.
  */
 
 /** What the scanner is in the middle of at a line's end. */
@@ -29,6 +30,9 @@ export class SqlScanner {
   /** Whether anything but blanks and comments stands before, in the statement. */
   #begun = false;
   #escapes = false;
+  /** Whether the literal that ended last, with nothing but blanks since, knew backslashes: one that begins on a later line goes on with it. */
+  #continued: { backslashes: boolean; line: number } | undefined;
+  #line = 0;
 
   /** Whether a line that began now would begin a statement (or stand between two). */
   get atStatementStart(): boolean {
@@ -42,6 +46,7 @@ export class SqlScanner {
    */
   line(text: string): { copy: boolean; transaction: boolean } {
     const seen = { copy: false, transaction: false };
+    this.#line++;
     let at = 0;
     while (at < text.length) {
       if (this.#inside.kind !== 'code') {
@@ -59,6 +64,8 @@ export class SqlScanner {
   #take(token: Partial<Record<string, string>>, seen: { copy: boolean; transaction: boolean }): void {
     const { space, comment, literal, quote, dollar, word, separator, other } = token;
     if (space !== undefined) return;
+    const before = this.#continued;
+    this.#continued = undefined;
     if (comment !== undefined) {
       this.#inside = { kind: 'comment', depth: 1 };
       return;
@@ -73,7 +80,9 @@ export class SqlScanner {
     }
     this.#begun = true;
     if (literal !== undefined) {
-      this.#inside = { kind: 'literal', backslashes: this.#escapes || /^e/i.test(literal) };
+      const continues = literal === "'" && before !== undefined && before.line < this.#line;
+      const backslashes = continues ? before.backslashes : this.#escapes || /^e/i.test(literal);
+      this.#inside = { kind: 'literal', backslashes };
     } else if (quote !== undefined) {
       this.#inside = { kind: 'identifier' };
     } else if (dollar !== undefined) {
@@ -121,6 +130,7 @@ export class SqlScanner {
     if (inside.kind === 'comment') return this.#skipComment(text, from, inside);
     const end = endOf(text, from, inside);
     if (end < 0) return text.length;
+    if (inside.kind === 'literal') this.#continued = { backslashes: inside.backslashes, line: this.#line };
     this.#inside = { kind: 'code' };
     return end;
   }

@@ -1,0 +1,187 @@
+import { existsSync } from 'node:fs';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ClusterLease, leaseCluster, stageDatabase } from '../../src/engine/datastore/index.js';
+import { type Cluster, serverAccount, startCluster } from '../support/postgres.js';
+import { dumpOf, failure, outside, temporaryHome } from './fixtures.js';
+
+let cluster: Cluster;
+let lease: ClusterLease;
+let home: string;
+let remove: () => Promise<void>;
+
+beforeAll(async () => {
+  ({ home, remove } = await temporaryHome());
+  cluster = await startCluster({ port: 0, password: 'secret' });
+  await cluster.psql('CREATE TABLE treasure (id int); INSERT INTO treasure VALUES (1)');
+  lease = await leaseCluster({ home, dsn: cluster.url });
+});
+afterAll(async () => {
+  await cluster?.stop();
+  await remove();
+});
+
+describe('a hostile dump fails and has no effect:', () => {
+  let trap: string;
+  beforeAll(async () => {
+    trap = await mkdtemp(join(tmpdir(), 'lftrap-'));
+    const account = serverAccount();
+    if (account !== undefined) await chown(trap, account.uid, account.gid);
+  });
+  afterAll(() => rm(trap, { recursive: true, force: true }));
+
+  test.each([
+    ['a shell command', '\\! touch TRAP'],
+    ['a shell command behind SQL', 'SELECT 1; \\! touch TRAP'],
+    ['a shell command in backquotes', '\\set x `touch TRAP`'],
+    ['\\copy from a program', "\\copy t from program 'touch TRAP'"],
+    ['\\copy to a file', "\\copy (SELECT 1) to 'TRAP'"],
+    ['\\o', '\\o TRAP'],
+    ['\\o to a program', '\\o | touch TRAP'],
+    ['\\g', 'SELECT 1 \\g TRAP'],
+    ['\\w', 'SELECT 1 \\w TRAP'],
+    ['\\i', '\\i /etc/passwd'],
+    ['\\connect', '\\connect leoflow_dev leoflow'],
+    ['\\setenv', '\\setenv PGUSER leoflow'],
+    ['an unlocking with a guess', '\\unrestrict 0000\n\\! touch TRAP'],
+    ['a lock of its own', '\\restrict mine\n\\unrestrict mine\n\\! touch TRAP'],
+    ['a lock in the middle of a statement', 'SELECT\n\\restrict mine\n1;\n\\unrestrict mine\n\\! touch TRAP'],
+    ['an unlocking whose key is a program', '\\unrestrict `touch TRAP`'],
+    ['the same behind SQL', 'SELECT 1 \\unrestrict `touch TRAP`'],
+    ['the same with a key in quotes', '\\unrestrict "`touch TRAP`" `touch TRAP`'],
+    [
+      'the same after a literal that goes on',
+      "SELECT E'a'\n'b\\'; \\unrestrict `touch TRAP`\n--';\n\\unrestrict `touch TRAP`",
+    ],
+    ['the same in what looks like data', "SELECT E'a'\n'\\'; COPY t FROM stdin;\n'; \\unrestrict `touch TRAP`\n\\.\n"],
+    [
+      'the same in data',
+      'CREATE TABLE public.x (a text);\nCOPY public.x FROM stdin;\n\\unrestrict `touch TRAP`\n\\.\n',
+    ],
+    ['the same cut in two by a NUL', '\\unr\0\nestrict `touch TRAP`'],
+    ['the same in another encoding', "SET client_encoding = 'SJIS';\nSELECT '\x83'; \\unrestrict `touch TRAP`\n--';"],
+    [
+      'the same without standard strings',
+      "SET standard_conforming_strings = off;\nSELECT 'a\\'; \\unrestrict `touch TRAP`\n';",
+    ],
+    ['COPY TO PROGRAM', "COPY (SELECT 1) TO PROGRAM 'touch TRAP';"],
+    ['COPY TO PROGRAM in a block', "DO $$ BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch TRAP'''; END $$;"],
+    ['COPY TO a file', "COPY (SELECT 1) TO 'TRAP';"],
+    ['COPY FROM a file', "CREATE TABLE public.x (a text); COPY public.x FROM '/etc/passwd';"],
+    ['a large object from a file', "SELECT lo_import('/etc/passwd');"],
+    ['a large object to a file', "SELECT lo_export(lo_from_bytea(0, 'x'), 'TRAP');"],
+    ['reading a file', "SELECT pg_read_file('/etc/passwd');"],
+    ['listing a directory', "SELECT * FROM pg_ls_dir('/');"],
+    ['the role of the install', 'SET ROLE leoflow;'],
+    ['the session of the install', 'SET SESSION AUTHORIZATION leoflow;'],
+    [
+      'the role behind the session',
+      "RESET SESSION AUTHORIZATION; RESET ROLE; COPY (SELECT 1) TO PROGRAM 'touch TRAP';",
+    ],
+    ['a new superuser', 'CREATE ROLE evil SUPERUSER LOGIN;'],
+    ['a new role', 'CREATE ROLE evil;'],
+    ['becoming a superuser', 'ALTER ROLE CURRENT_USER SUPERUSER;'],
+    ["the install's password", "ALTER ROLE leoflow PASSWORD 'x';"],
+    ['a setting of the server', "ALTER SYSTEM SET archive_command = 'touch TRAP';"],
+    ['a setting of the live database', "ALTER DATABASE leoflow_dev SET search_path = 'evil';"],
+    [
+      'a setting of its own database',
+      "SELECT format('ALTER DATABASE %I SET search_path = evil', current_database()) AS s \\gexec",
+    ],
+    [
+      'the same by EXECUTE',
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = evil', current_database()); END $$;",
+    ],
+    [
+      'a library for later sessions',
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET local_preload_libraries = evil', current_database()); END $$;",
+    ],
+    [
+      'a grant on its own database',
+      "DO $$ BEGIN EXECUTE format('GRANT ALL ON DATABASE %I TO PUBLIC', current_database()); END $$;",
+    ],
+    [
+      'a limit on its own database',
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', current_database()); END $$;",
+    ],
+    [
+      'its own database as a template',
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I IS_TEMPLATE true', current_database()); END $$;",
+    ],
+    ['another database dropped', 'COMMIT;\nDROP DATABASE leoflow_dev;'],
+    ['another database renamed', 'ALTER DATABASE leoflow_dev RENAME TO gone;'],
+    ['dblink', 'CREATE EXTENSION dblink;'],
+    ['postgres_fdw', 'CREATE EXTENSION postgres_fdw;'],
+    ['file_fdw', 'CREATE EXTENSION file_fdw;'],
+    ['adminpack', 'CREATE EXTENSION adminpack;'],
+    ['a C function', "CREATE FUNCTION public.x(cstring) RETURNS int LANGUAGE c AS 'libc.so.6', 'system';"],
+    [
+      'an event trigger',
+      'CREATE FUNCTION public.e() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN END$$; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION public.e();',
+    ],
+    ['a tablespace', "CREATE TABLESPACE evil LOCATION 'TRAP';"],
+    ['a loaded library', "LOAD 'TRAP';"],
+    [
+      'ending sessions',
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'leoflow'; SELECT 1/0;",
+    ],
+    ['passwords', 'SELECT * FROM pg_authid;'],
+    ['an end of the transaction', 'SELECT 1; COMMIT; SELECT 2;'],
+    ['an open literal', "SELECT '"],
+    ['an open comment', '/*'],
+    ['open COPY data', 'CREATE TABLE public.x (a text);\nCOPY public.x (a) FROM stdin;\n'],
+    ['an error', 'SELECT * FROM public.nowhere;'],
+  ])('%s', async (_, sql) => {
+    const file = join(trap, 'sprung');
+    const before = await outside(cluster);
+    const error = await failure(stageDatabase(lease, dumpOf(sql.replaceAll('TRAP', file))));
+    expect(error.code).toBe('REPLAY_FAILED');
+    expect(existsSync(file)).toBe(false);
+    expect(await outside(cluster)).toBe(before);
+  });
+
+  test('the error names the line and what psql says', async () => {
+    const error = await failure(stageDatabase(lease, dumpOf('SELECT 1;\nBEGIN;\nSELECT * FROM nowhere;')));
+    expect(error.message).toBe(
+      'the dump could not be replayed: psql failed at line 10 of the dump: relation "nowhere" does not exist; LINE 1: SELECT * FROM nowhere;',
+    );
+    const locked = await failure(stageDatabase(lease, dumpOf('\\! id')));
+    expect(locked.message).toMatch(/at line 8 of the dump: backslash commands are restricted/);
+  });
+
+  test('what it defines is not run by us with more power than its own', async () => {
+    await cluster.psql('CREATE TABLE confessions (who text); GRANT INSERT ON confessions TO PUBLIC', 'postgres');
+    const before = await outside(cluster);
+    // Whoever runs any of this tries something that only a superuser may.
+    const staged = await stageDatabase(lease, dumpOf(BOOBY_TRAPS.replaceAll('TRAP', join(trap, 'sprung'))));
+    expect(existsSync(join(trap, 'sprung'))).toBe(false);
+    await staged.discard();
+    await cluster.psql('DROP TABLE confessions', 'postgres');
+    expect(await outside(cluster)).toBe(before);
+  });
+});
+
+/** Definitions that would spring if a superuser touched the tables. */
+const BOOBY_TRAPS = `
+CREATE FUNCTION public.spring() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+  IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch TRAP''';
+  END IF;
+  RETURN 1;
+END $$;
+CREATE FUNCTION public.stable() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT public.spring()';
+CREATE FUNCTION public.trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.spring(); RETURN NEW; END $$;
+CREATE TABLE public.t (a int DEFAULT public.spring(), b int, CHECK (public.stable() = 1));
+INSERT INTO public.t VALUES (1, 1);
+CREATE INDEX ON public.t ((b + public.stable())) WHERE public.stable() = 1;
+CREATE TRIGGER t AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.t EXECUTE FUNCTION public.trigger();
+CREATE VIEW public.schema_migrations AS SELECT public.spring()::bigint AS version;
+CREATE MATERIALIZED VIEW public.m AS SELECT public.spring();
+CREATE FUNCTION public.count(anyelement) RETURNS bigint LANGUAGE sql AS 'SELECT public.spring()::bigint';
+CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = text, FUNCTION = pg_catalog.nameeqtext);
+ALTER TABLE public.t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON public.t USING (public.spring() = 1);
+`;
