@@ -18,15 +18,24 @@ export const EXIT = {
   refused: 4,
 } as const;
 
-/** The table of exit statuses, for `--help`. */
-export const EXIT_STATUS_HELP = `
-Exit status:
-  0    done
-  1    failed; nothing was changed
-  2    wrong usage
-  3    the archive is written, but a file is missing from it or changed while being read
-  4    refused, because it would not be safe
-  129  interrupted by SIGHUP; 130 by SIGINT, 143 by SIGTERM`;
+const STATUS_WORDS: readonly (readonly [status: number, words: string])[] = [
+  [EXIT.done, 'done'],
+  [EXIT.failed, 'failed; nothing was changed'],
+  [EXIT.usage, 'wrong usage'],
+  [EXIT.incomplete, 'the archive is written, but a file is missing from it or changed while being read'],
+  [EXIT.refused, 'refused, because it would not be safe'],
+  [129, 'interrupted by SIGHUP; 130 by SIGINT, 143 by SIGTERM'],
+];
+
+/**
+ * The table of exit statuses, for `--help`.
+ *
+ * @param never a status that the command does not end with
+ */
+export function exitStatusHelp(never?: number): string {
+  const rows = STATUS_WORDS.filter(([status]) => status !== never);
+  return ['\nExit status:', ...rows.map(([status, words]) => `  ${String(status).padEnd(4)} ${words}`)].join('\n');
+}
 
 /** A command line that cannot be obeyed. Kept apart from the engine's errors so that `--help` need not load the engine. */
 export class UsageError extends Error {
@@ -57,10 +66,10 @@ export interface Failure {
 /**
  * What the user is told of an error.
  *
- * @param signal the signal that came in before, if one did: what fails after it fails because of it
+ * @param signal the signal that came in before, if one did. The engine says what failed because of it: not what fails in a commit
  */
 export function describeFailure(error: unknown, signal?: NodeJS.Signals): Failure {
-  if (signal !== undefined) {
+  if (signal !== undefined && isSnapshotError(error) && error.kind === 'interrupted') {
     return { code: 'INTERRUPTED', message: `interrupted by ${signal}`, hint: null, status: signalStatus(signal) };
   }
   if (error instanceof UsageError) {

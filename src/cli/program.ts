@@ -3,14 +3,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { backupCommand } from './backup-command.js';
-import { describeFailure, EXIT, EXIT_STATUS_HELP, UsageError } from './exit.js';
+import { backupCommand } from './commands/backup.js';
+import { restoreCommand } from './commands/restore.js';
+import { describeFailure, EXIT, exitStatusHelp, UsageError } from './exit.js';
 import { writeFailure } from './reporters/json.js';
 import { failureText } from './reporters/messages.js';
 import { type CommandContext, coloursFor, type Surroundings } from './streams.js';
 
 /** Every command of `leoflow lite`; another one is another line. */
-const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [backupCommand];
+const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [backupCommand, restoreCommand];
 
 /**
  * Runs a command line.
@@ -44,16 +45,17 @@ function createProgram(context: CommandContext): Command {
   const lite = new Command('lite').description('commands for a Leoflow Lite install');
   for (const create of LITE_COMMANDS) lite.addCommand(create(context));
   const program = new Command('leoflow')
-    .description('Puts a whole Leoflow Lite install into one portable archive.')
+    .description('Puts a whole Leoflow Lite install into one portable archive, and brings it back.')
     .version(`leoflow-snapshot ${packageVersion()}`, '-V, --version', 'print the version')
     .addCommand(lite)
     .addHelpText(
       'after',
       `
 Examples:
-  leoflow lite backup           back up the install to the current directory
-  leoflow lite backup --help    say what a backup can be told
-${EXIT_STATUS_HELP}`,
+  leoflow lite backup                    back up the install to the current directory
+  leoflow lite restore -i snap.tar.gz    bring it back
+  leoflow lite restore --help            say what a restore can be told
+${exitStatusHelp()}`,
     );
   for (const command of [program, lite, ...lite.commands]) prepare(command, context.around);
   return program;

@@ -9,7 +9,7 @@ export type TextStream = Writable & { isTTY?: boolean; columns?: number; rows?: 
 
 /** The process as a command sees it. */
 export interface Surroundings {
-  stdin: Readable;
+  stdin: Readable & { isTTY?: boolean };
   stdout: TextStream;
   stderr: TextStream;
   env: Readonly<Record<string, string | undefined>>;
@@ -46,7 +46,7 @@ export function canRepaint(stream: TextStream, env: Surroundings['env']): boolea
 
 /**
  * Keeps a reader that went away (`leoflow … --json | head -1`, a closed terminal) from ending the program with a stack trace: what
- * is printed is lost, the backup goes on. Whoever writes the archive itself to the stream sees its errors as before.
+ * is printed is lost, the work goes on. Whoever writes the archive itself to the stream sees its errors as before.
  */
 export function surviveWriteErrors(stream: TextStream): void {
   stream.on('error', () => undefined);

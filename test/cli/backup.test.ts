@@ -86,6 +86,7 @@ test('--json: events, then the result with every field of the library', async ()
   const last = lines.at(-1);
   expect(last).toMatchObject({
     type: 'result',
+    command: 'backup',
     path: archive,
     size: readFileSync(archive).length,
     workspace: { path: workspace, files: 3, directories: 2, symlinks: 0 },
@@ -97,7 +98,7 @@ test('--json: events, then the result with every field of the library', async ()
     status: 0,
   });
   expect(Object.keys(last ?? {}).sort()).toEqual(
-    'datastore durationMs incomplete leftOut manifest path size status type warningCount warnings workers workspace'.split(
+    'command datastore durationMs incomplete leftOut manifest path size status type warningCount warnings workers workspace'.split(
       ' ',
     ),
   );

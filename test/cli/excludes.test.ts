@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
-import { readExcludes } from '../../src/cli/excludes.js';
+import { readExcludes } from '../../src/cli/commands/excludes.js';
 
 function patternFile(content: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'leoflow-cli-'));

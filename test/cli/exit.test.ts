@@ -28,10 +28,15 @@ describe('exit statuses', () => {
     ['SIGHUP', 129],
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('%s is %d, whatever failed because of it', (signal, status) => {
+  ] as const)('%s is %d', (signal, status) => {
     const expected = { code: 'INTERRUPTED', message: `interrupted by ${signal}`, hint: null, status };
     expect(describeFailure(new SnapshotError('INTERRUPTED', 'interrupted'), signal)).toEqual(expected);
-    expect(describeFailure(new SnapshotError('DUMP_FAILED', 'pg_dump died'), signal)).toEqual(expected);
+  });
+
+  test('what fails after a signal, but not because of it, is told as it is', () => {
+    const error = new SnapshotError('RECOVERY_FAILED', 'it lies there');
+    const expected = { code: 'RECOVERY_FAILED', message: 'it lies there', hint: null, status: 1 };
+    expect(describeFailure(error, 'SIGINT')).toEqual(expected);
   });
 
   test('a defect of the program is 1, says so, and shows where', () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { JsonReporter } from '../../src/cli/reporters/json.js';
 import { createReporter } from '../../src/cli/reporters/reporter.js';
+import { backupView } from '../../src/cli/views/backup.js';
 import { jsonLines, Recorder, result, surroundings, unreadable } from './support.js';
 
 const progress = (files: number) => ({ files, bytes: files, dumpBytes: 0, written: 0 });
@@ -10,7 +11,7 @@ describe('while it runs', () => {
   test('phases and warnings at once, progress at most once a second', () => {
     let now = 0;
     const stream = new Recorder();
-    const reporter = new JsonReporter(stream, { steps: true, progress: true }, () => now);
+    const reporter = new JsonReporter(backupView, stream, { steps: true, progress: true }, () => now);
     reporter.event({ type: 'phase', phase: 'pack' });
     for (now = 0; now < 2500; now += 10) reporter.event({ type: 'progress', progress: progress(now) });
     reporter.event({ type: 'warning', warning: unreadable('/w/a\n\u001b') });
@@ -24,7 +25,7 @@ describe('while it runs', () => {
 
   test('every warning is there, however many', () => {
     const stream = new Recorder();
-    const reporter = new JsonReporter(stream, { steps: false, progress: false });
+    const reporter = new JsonReporter(backupView, stream, { steps: false, progress: false });
     for (let index = 0; index < 500; index++) reporter.event({ type: 'warning', warning: unreadable(`/w/${index}`) });
     expect(jsonLines(stream.text)).toHaveLength(500);
   });
@@ -33,13 +34,15 @@ describe('while it runs', () => {
 describe('the last line', () => {
   test('is the result with the status', () => {
     const stream = new Recorder();
-    new JsonReporter(stream, { steps: true, progress: true }).done(result({ incomplete: true }), 3);
-    expect(jsonLines(stream.text)).toEqual([{ type: 'result', ...result({ incomplete: true }), status: 3 }]);
+    new JsonReporter(backupView, stream, { steps: true, progress: true }).done(result({ incomplete: true }), 3);
+    expect(jsonLines(stream.text)).toEqual([
+      { type: 'result', command: 'backup', ...result({ incomplete: true }), status: 3 },
+    ]);
   });
 
   test('or the error; a hint that is not there is null', () => {
     const stream = new Recorder();
-    const reporter = new JsonReporter(stream, { steps: true, progress: true });
+    const reporter = new JsonReporter(backupView, stream, { steps: true, progress: true });
     reporter.failed({ code: 'OUTPUT_FULL', message: 'the disk is full', hint: null, status: 1 });
     expect(jsonLines(stream.text)).toEqual([
       { type: 'error', error: { code: 'OUTPUT_FULL', message: 'the disk is full', hint: null }, status: 1 },
@@ -50,7 +53,11 @@ describe('the last line', () => {
 describe('flags', () => {
   function rehearse(request: { quiet?: true; progress?: boolean; archiveOnStdout?: boolean }) {
     const around = surroundings();
-    const reporter = createReporter({ json: true, progress: true, archiveOnStdout: false, ...request }, around);
+    const reporter = createReporter(
+      backupView,
+      { json: true, progress: true, archiveOnStdout: false, ...request },
+      around,
+    );
     reporter.event({ type: 'phase', phase: 'pack' });
     reporter.event({ type: 'warning', warning: unreadable('/w/x') });
     reporter.stopping('SIGINT');

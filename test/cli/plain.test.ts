@@ -2,14 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Failure } from '../../src/cli/exit.js';
 import { PlainReporter, type PlainStyle } from '../../src/cli/reporters/plain.js';
-import { createReporter } from '../../src/cli/reporters/reporter.js';
+import { createReporter, type ReportRequest } from '../../src/cli/reporters/reporter.js';
+import { backupView } from '../../src/cli/views/backup.js';
 import { Recorder, recordingTerminal, result, surroundings, unreadable } from './support.js';
 
 function reporter(part: Partial<PlainStyle> = {}) {
   const messages = new Recorder();
   const summary = new Recorder();
   const style = { messages, summary, verbose: false, phases: true, progress: true, env: {}, ...part };
-  return { plain: new PlainReporter(style), messages, summary };
+  return { plain: new PlainReporter(backupView, style), messages, summary };
 }
 
 const LEFT_OUT = [
@@ -197,9 +198,9 @@ describe('errors', () => {
 });
 
 describe('which stream gets what', () => {
-  function rehearse(request: Partial<Parameters<typeof createReporter>[0]>, env: Record<string, string> = {}) {
+  function rehearse(request: Partial<ReportRequest>, env: Record<string, string> = {}) {
     const around = surroundings({ env });
-    const chosen = createReporter({ progress: true, archiveOnStdout: false, ...request }, around);
+    const chosen = createReporter(backupView, { progress: true, archiveOnStdout: false, ...request }, around);
     chosen.event({ type: 'phase', phase: 'pack' });
     chosen.event({ type: 'warning', warning: unreadable('/w/x') });
     chosen.done(result({ incomplete: true }), 3);
@@ -235,7 +236,7 @@ describe('which stream gets what', () => {
   test('a terminal without a size, a dumb one, or --no-progress: nothing is repainted', () => {
     const repainting = (request: object, columns: number, env: Record<string, string> = {}) => {
       const around = surroundings({ stderr: recordingTerminal(columns), env });
-      const chosen = createReporter({ progress: true, archiveOnStdout: false, ...request }, around);
+      const chosen = createReporter(backupView, { progress: true, archiveOnStdout: false, ...request }, around);
       chosen.done(result(), 0);
       return chosen.wantsTotal;
     };

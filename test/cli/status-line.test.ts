@@ -97,6 +97,45 @@ describe('the meter', () => {
     expect(meter.read(60_000).rate).toBeCloseTo(5000, 0);
   });
 
+  test('what goes before the work is no part of it', () => {
+    const meter = new Meter(0);
+    for (let at = 100; at <= 5000; at += 100) meter.read(at);
+    meter.update({ files: 1, bytes: 1000, dumpBytes: 0, written: 0 });
+    expect(meter.read(6000).rate).toBe(1000);
+  });
+
+  test('the time left is told after a second of work', () => {
+    const meter = new Meter(0);
+    meter.update({ files: 1, bytes: 1000, dumpBytes: 0, read: 10, size: 100 });
+    expect(meter.read(900).left).toBeUndefined();
+    expect(meter.read(1000).left).toBe(9000);
+  });
+
+  test('and after a hundredth of it', () => {
+    const meter = new Meter(0);
+    meter.update({ files: 0, bytes: 0, dumpBytes: 0, read: 777, size: 1e8 });
+    expect(meter.read(5000).left).toBeUndefined();
+    meter.update({ files: 9, bytes: 9e6, dumpBytes: 0, read: 1e6, size: 1e8 });
+    expect(meter.read(5000).left).toBeCloseTo(495_000, -1);
+  });
+
+  test('a restore goes by what it has read of the archive', () => {
+    const meter = new Meter(0);
+    meter.update({ files: 1, bytes: 5000, dumpBytes: 3000, read: 250, size: 1000 });
+    expect(meter.read(1000)).toMatchObject({
+      archive: { verb: 'read', bytes: 250, size: 1000 },
+      rate: 8000,
+      share: 0.25,
+      left: 3000,
+    });
+  });
+
+  test('as long as the size of the archive is not known there is no share', () => {
+    const meter = new Meter(0);
+    meter.update({ files: 0, bytes: 0, dumpBytes: 0, read: 0, size: 0 });
+    expect(meter.read(1000)).toMatchObject({ share: undefined, left: undefined });
+  });
+
   test('many small files count besides their bytes', () => {
     const meter = new Meter(0);
     meter.expect(1000, 1_000_000);

@@ -4,7 +4,7 @@ import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/program.js';
 import type { Surroundings, TextStream } from '../../src/cli/streams.js';
-import type { BackupResult, Warning } from '../../src/index.js';
+import type { BackupResult, RestoreResult, Warning } from '../../src/index.js';
 
 /** A stream that keeps what is written to it. */
 export class Recorder extends Writable {
@@ -43,20 +43,25 @@ export async function command(argv: readonly string[], part: Partial<Surrounding
 /** The built executable. */
 export const LEOFLOW = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
-/** Runs the built executable to its end; `act` may do something with it meanwhile. */
+/**
+ * Runs the built executable to its end; `act` may do something with it meanwhile.
+ *
+ * @param stdin a file descriptor. Default: nothing to read
+ */
 export async function leoflow(
   argv: readonly string[],
   env: Record<string, string> = {},
   act: (child: ReturnType<typeof spawn>) => void = () => undefined,
+  stdin: number | 'ignore' = 'ignore',
 ) {
   const child = spawn(process.execPath, [LEOFLOW, ...argv], {
     env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
   });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
   act(child);
   const status = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
@@ -92,6 +97,29 @@ export function result(part: Partial<BackupResult> = {}): BackupResult {
     warnings: [],
     warningCount: 0,
     incomplete: false,
+    durationMs: 8200,
+    workers: 2,
+    ...part,
+  };
+}
+
+/** A restore that went well, to another user's home on another machine. */
+export function restored(part: Partial<RestoreResult> = {}): RestoreResult {
+  return {
+    dryRun: false,
+    manifest: result().manifest,
+    home: '/home/bob/.leoflow',
+    parts: ['config', 'workspace', 'datastore'],
+    workspace: { path: '/home/bob/leoflow', files: 50_120, directories: 3210, links: 1, bytes: 1_720_000_000 },
+    datastore: {
+      source: '/home/bob/.leoflow/pgdata/.s.PGSQL.5432',
+      bytes: 212_000_000,
+      cluster: 'provisioned',
+      inPlace: false,
+    },
+    changes: [{ file: 'config.yaml', key: 'workspace', from: '/home/alice/leoflow', to: '/home/bob/leoflow' }],
+    previous: [],
+    carriedOver: 0,
     durationMs: 8200,
     workers: 2,
     ...part,

@@ -1,21 +1,23 @@
 /** The live view: repainted by the clock, above it what stays, and gone at the end. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createReporter } from '../../src/cli/reporters/reporter.js';
-import { type Recorder, recordingTerminal, result, surroundings, unreadable } from './support.js';
+import { backupView } from '../../src/cli/views/backup.js';
+import { recoverView } from '../../src/cli/views/recover.js';
+import { restoreView } from '../../src/cli/views/restore.js';
+import type { View } from '../../src/cli/views/view.js';
+import { type Recorder, recordingTerminal, restored, result, surroundings, unreadable } from './support.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Makes a terminal view that is `columns` wide. */
-function live(columns: number) {
+/** Makes a terminal view of a command that is `columns` wide. */
+function liveOf<P extends string, R>(view: View<P, R>, columns: number) {
   const stderr = recordingTerminal(columns);
   const around = surroundings({ stderr, env: { NO_COLOR: '1' } });
-  return {
-    reporter: createReporter({ progress: true, archiveOnStdout: false }, around),
-    stderr,
-    stdout: around.stdout,
-  };
+  return { reporter: createReporter(view, { progress: true }, around), stderr, stdout: around.stdout };
 }
+
+const live = (columns: number) => liveOf(backupView, columns);
 
 const ESC = '\u001b';
 const TOKENS = new RegExp(`${ESC}\\[([?\\d;]*)([A-Za-z])|\n|[^${ESC}\n]+`, 'g');
@@ -55,6 +57,8 @@ describe('while it runs', () => {
     reporter.event({ type: 'total', files: 1000, bytes: 1e9 });
     reporter.event({ type: 'progress', progress: progress(250) });
     vi.advanceTimersByTime(500);
+    expect(screen(stderr)[0]).toBe('Packing the workspace  [#######-----------------------]  25%  1.0 s');
+    vi.advanceTimersByTime(500);
     expect(screen(stderr)).toEqual([
       'Packing the workspace  [#######-----------------------]  25%  3 s left',
       '250 MB of 1.00 GB, 250 MB/s, 250 of 1,000 files, 125 MB written',
@@ -62,7 +66,7 @@ describe('while it runs', () => {
     reporter.event({ type: 'phase', phase: 'dump' });
     reporter.event({ type: 'progress', progress: { ...progress(1000), dumpBytes: 1e6 } });
     vi.advanceTimersByTime(1000);
-    expect(screen(stderr)[0]).toBe('Dumping the datastore  2.0 s');
+    expect(screen(stderr)[0]).toBe('Dumping the datastore  2.5 s');
     reporter.done(result(), 0);
   });
 
@@ -108,6 +112,72 @@ describe('while it runs', () => {
     expect(screen(stderr)[0]).toBe('SIGINT: stopping and cleaning up; once more stops at once  0.0 s');
     reporter.failed({ code: 'INTERRUPTED', message: 'interrupted by SIGINT', hint: null, status: 130 });
     expect(screen(stderr)).toEqual(['error: interrupted by SIGINT']);
+  });
+});
+
+describe('of a restore', () => {
+  const counts = (read: number) => ({ files: 100, bytes: 2e8, dumpBytes: 5e7, read, size: 1e8 });
+
+  test('the share is that of the archive that is read', () => {
+    const { reporter, stderr, stdout } = liveOf(restoreView({ dryRun: false }), 100);
+    reporter.event({ type: 'phase', phase: 'judge' });
+    vi.advanceTimersByTime(300);
+    expect(screen(stderr)).toEqual(['Judging the archive  0.3 s']);
+    reporter.event({ type: 'phase', phase: 'stage' });
+    vi.advanceTimersByTime(700);
+    reporter.event({ type: 'progress', progress: counts(4e7) });
+    vi.advanceTimersByTime(1000);
+    expect(screen(stderr)).toEqual([
+      'Staging the archive  [############------------------]  40%  2 s left',
+      '200 MB, 250 MB/s, 100 files, dump 50.0 MB, 40.0 MB of 100 MB read',
+    ]);
+    reporter.event({ type: 'progress', progress: counts(1e8) });
+    vi.advanceTimersByTime(1000);
+    expect(screen(stderr)[0]).toBe('Replaying the dump  3.0 s');
+    reporter.event({ type: 'phase', phase: 'commit' });
+    vi.advanceTimersByTime(100);
+    expect(screen(stderr)[0]).toBe('Putting it in place  3.1 s');
+    reporter.done(restored(), 0);
+    expect(screen(stderr)).toEqual([]);
+    expect(stdout.text).toMatch(/^Restored: /);
+  });
+
+  test('one that is only tried says so', () => {
+    const { reporter, stderr } = liveOf(restoreView({ dryRun: true }), 100);
+    reporter.event({ type: 'phase', phase: 'stage' });
+    reporter.event({ type: 'progress', progress: counts(1e8) });
+    vi.advanceTimersByTime(100);
+    expect(screen(stderr)[0]).toMatch(/^Checking the archive {2}0\.1 s/);
+    reporter.done(restored({ dryRun: true }), 0);
+  });
+
+  test('notes stay above the live lines', () => {
+    const { reporter, stderr } = liveOf(restoreView({ dryRun: false }), 100);
+    reporter.event({ type: 'note', message: 'an earlier restore was undone first' });
+    vi.advanceTimersByTime(100);
+    expect(screen(stderr)).toEqual(['note: an earlier restore was undone first', 'Judging the archive  0.1 s']);
+    reporter.done(restored(), 0);
+  });
+
+  test('a signal that comes too late is told so', () => {
+    const { reporter, stderr } = liveOf(restoreView({ dryRun: false }), 100);
+    reporter.event({ type: 'phase', phase: 'stage' });
+    reporter.stopping('SIGINT');
+    expect(screen(stderr)[0]).toMatch(/^SIGINT: stopping and cleaning up; once more stops at once {2}/);
+    reporter.event({ type: 'phase', phase: 'commit' });
+    reporter.stopping('SIGTERM');
+    expect(screen(stderr)[0]).toMatch(/^SIGTERM: too late to stop, finishing; once more stops at once, then --recover/);
+    reporter.event({ type: 'phase', phase: 'finish' });
+    reporter.stopping('SIGHUP');
+    expect(screen(stderr)[0]).toMatch(/^SIGHUP: everything is in place, finishing; once more stops at once {2}/);
+    reporter.done(restored(), 0);
+  });
+
+  test('a recovery has one line', () => {
+    const { reporter, stderr } = liveOf(recoverView, 100);
+    vi.advanceTimersByTime(100);
+    expect(screen(stderr)).toEqual(['Finishing or undoing the restore  0.1 s']);
+    reporter.done({ outcome: 'undone', home: '/h', durationMs: 1 }, 0);
   });
 });
 

@@ -1,34 +1,41 @@
 /**
  * JSON lines for programs: the engine's events as they are, and as the last line one object with the result or the error.
  */
-import type { BackupEvent, BackupResult } from '../../index.js';
 import type { Failure } from '../exit.js';
 import type { TextStream } from '../streams.js';
-import type { Reporter } from './reporter.js';
+import type { View } from '../views/view.js';
+import type { ReportedEvent, Reporter } from './reporter.js';
 
 /** At least this long between two progress lines, in milliseconds. */
 const PROGRESS_MS = 1000;
 
 /** Writes one JSON object per line. */
-export class JsonReporter implements Reporter {
+export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   readonly wantsTotal = false;
+  readonly #command: string;
   readonly #stream: TextStream;
   readonly #shown: { steps: boolean; progress: boolean };
   readonly #now: () => number;
   #lastProgress: number;
 
   /**
-   * @param shown whether phases and progress are written; warnings and the last line always are
+   * @param shown whether phases and notes are written, and progress; warnings and the last line always are
    * @param now a clock in milliseconds
    */
-  constructor(stream: TextStream, shown: { steps: boolean; progress: boolean }, now = () => performance.now()) {
+  constructor(
+    view: Pick<View<P, R>, 'command'>,
+    stream: TextStream,
+    shown: { steps: boolean; progress: boolean },
+    now = () => performance.now(),
+  ) {
+    this.#command = view.command;
     this.#stream = stream;
     this.#shown = shown;
     this.#now = now;
     this.#lastProgress = now();
   }
 
-  event(event: BackupEvent): void {
+  event(event: ReportedEvent<P>): void {
     if (event.type === 'warning' || this.#isDue(event)) writeJson(this.#stream, event);
   }
 
@@ -36,15 +43,15 @@ export class JsonReporter implements Reporter {
     // The error object that follows says it.
   }
 
-  done(result: BackupResult, status: number): void {
-    writeJson(this.#stream, { type: 'result', ...result, status });
+  done(result: R, status: number): void {
+    writeJson(this.#stream, { type: 'result', command: this.#command, ...result, status });
   }
 
   failed(failure: Failure): void {
     writeFailure(this.#stream, failure);
   }
 
-  #isDue(event: BackupEvent): boolean {
+  #isDue(event: ReportedEvent<P>): boolean {
     if (event.type !== 'progress') return this.#shown.steps;
     if (!this.#shown.progress) return false;
     const now = this.#now();

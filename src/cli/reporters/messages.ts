@@ -1,5 +1,5 @@
 /**
- * How warnings and errors read, and how many warnings are read at all: a tree with ten thousand unreadable files should not push
+ * How warnings, notes and errors read, and how many warnings are read at all: a tree with ten thousand unreadable files should not push
  * everything else off the screen.
  */
 import type { Warning } from '../../index.js';
@@ -42,10 +42,9 @@ export function warningLine(warning: Warning, colours: Colours): string {
   return `${colours.yellow('warning:')} ${printable(warning.path)}: ${printableLines(warning.message)}`;
 }
 
-/** The last word on an archive that lacks something. */
-export function incompleteLine(count: number, colours: Colours): string {
-  const files = count === 1 ? '1 path is' : `${formatCount(count, 'path')} are`;
-  return colours.yellow(`Incomplete: ${files} missing from the archive, or changed while being read.`);
+/** Something worth knowing, on one line unless it has several itself. */
+export function noteLine(message: string, colours: Colours): string {
+  return `${colours.cyan('note:')} ${printableLines(message)}`;
 }
 
 /** An error, its hint, and for a defect of this program where it happened; ends with a line break. */

@@ -1,15 +1,14 @@
 /**
  * Lines that stay: for log files, pipes, and everybody who does not want things repainted. The live view prints through it too.
  */
-import type { BackupEvent, BackupResult } from '../../index.js';
 import type { Failure } from '../exit.js';
 import { type Colours, coloursFor, type Surroundings, type TextStream } from '../streams.js';
-import { failureText, incompleteLine, WARNINGS_SHOWN, WarningList, warningLine } from './messages.js';
+import type { View } from '../views/view.js';
+import { failureText, noteLine, WARNINGS_SHOWN, WarningList, warningLine } from './messages.js';
 import { Meter } from './meter.js';
-import { PHASE_LABELS, PhaseClock } from './phases.js';
-import type { Reporter } from './reporter.js';
+import { PhaseClock } from './phase-clock.js';
+import type { ReportedEvent, Reporter } from './reporter.js';
 import { progressLine } from './status-line.js';
-import { summaryLines } from './summary.js';
 
 /** At least this long between two progress lines, in milliseconds. */
 const PROGRESS_MS = 10_000;
@@ -18,7 +17,7 @@ const PROGRESS_MS = 10_000;
 export interface PlainStyle {
   /** Takes phases, progress, warnings and errors. */
   messages: TextStream;
-  /** Takes the summary; without it there is none. */
+  /** Takes the summary; without it there is none, and no notes either. */
   summary: TextStream | undefined;
   verbose: boolean;
   /** Whether phases are printed as they begin. */
@@ -31,17 +30,21 @@ export interface PlainStyle {
 }
 
 /** Prints line by line. */
-export class PlainReporter implements Reporter {
+export class PlainReporter<P extends string, R> implements Reporter<P, R> {
   readonly wantsTotal = false;
   readonly warnings: WarningList;
+  readonly #view: View<P, R>;
   readonly #style: PlainStyle;
   readonly #colours: Colours;
   readonly #now: () => number;
   readonly #phases = new PhaseClock();
   readonly #meter: Meter;
+  #phase: P;
   #lastProgress: number;
 
-  constructor(style: PlainStyle) {
+  constructor(view: View<P, R>, style: PlainStyle) {
+    this.#view = view;
+    this.#phase = view.firstPhase;
     this.#style = style;
     this.#colours = coloursFor(style.messages, style.env);
     this.#now = style.now ?? (() => performance.now());
@@ -50,11 +53,10 @@ export class PlainReporter implements Reporter {
     this.warnings = new WarningList(style.verbose ? Number.POSITIVE_INFINITY : WARNINGS_SHOWN);
   }
 
-  event(event: BackupEvent): void {
+  event(event: ReportedEvent<P>): void {
     switch (event.type) {
       case 'phase':
-        this.#phases.begin(event.phase, this.#now());
-        if (this.#style.phases) this.#print(PHASE_LABELS[event.phase]);
+        this.#begin(event.phase);
         break;
       case 'progress':
         this.#meter.update(event.progress);
@@ -63,32 +65,39 @@ export class PlainReporter implements Reporter {
       case 'warning':
         if (this.warnings.add(event.warning)) this.#print(warningLine(event.warning, this.#colours));
         break;
+      case 'note':
+        if (this.#style.summary !== undefined) this.#print(noteLine(event.message, this.#colours));
+        break;
       case 'total':
         break;
     }
   }
 
   stopping(signal: NodeJS.Signals): void {
-    if (this.#style.summary !== undefined) this.#print(`${signal}: stopping and cleaning up; once more stops at once`);
+    if (this.#style.summary !== undefined) this.#print(`${signal}: ${this.#view.stopping(this.#phase)}`);
   }
 
-  done(result: BackupResult): void {
+  done(result: R): void {
     this.#sayRest();
-    const stream = this.#style.summary;
-    if (stream === undefined) {
-      if (result.incomplete) this.#print(incompleteLine(this.warnings.incomplete, this.#colours));
-      return;
-    }
-    const colours = coloursFor(stream, this.#style.env);
+    const { summary, messages, env, verbose } = this.#style;
+    const colours = coloursFor(summary ?? messages, env);
     const phases = this.#phases.summary(this.#now());
-    const lines = summaryLines(result, { colours, verbose: this.#style.verbose, phases });
-    if (result.incomplete) lines.push(incompleteLine(this.warnings.incomplete, colours));
-    stream.write(`${lines.join('\n')}\n`);
+    const lines = summary === undefined ? [] : this.#view.summary(result, { colours, verbose, phases });
+    const lastWord = this.#view.lastWord(result, this.warnings.incomplete, colours);
+    if (lastWord !== undefined) lines.push(lastWord);
+    if (lines.length > 0) (summary ?? messages).write(`${lines.join('\n')}\n`);
   }
 
   failed(failure: Failure): void {
     this.#sayRest();
     this.#style.messages.write(failureText(failure, this.#colours));
+  }
+
+  #begin(phase: P): void {
+    const { line, name } = this.#view.phases[phase];
+    this.#phase = phase;
+    this.#phases.begin(name, this.#now());
+    if (this.#style.phases) this.#print(line);
   }
 
   #maybeSayHowFar(): void {

@@ -1,43 +1,56 @@
 /**
  * What a reporter is, and which one a command gets: JSON lines, a live view on a terminal, or plain lines.
  */
-import type { BackupEvent, BackupResult } from '../../index.js';
+import type { BackupProgress, RestoreProgress, Warning } from '../../index.js';
+import type { OutputFlags } from '../commands/options.js';
 import type { Failure } from '../exit.js';
-import type { OutputFlags } from '../options.js';
 import { canRepaint, type Surroundings } from '../streams.js';
+import type { View } from '../views/view.js';
 import { JsonReporter } from './json.js';
 import { PlainReporter } from './plain.js';
 import { TerminalReporter } from './terminal.js';
 
+/** What any command's engine may tell; `P` are the command's phases. */
+export type ReportedEvent<P extends string> =
+  | { type: 'phase'; phase: P }
+  | { type: 'total'; files: number; bytes: number }
+  | { type: 'progress'; progress: BackupProgress | RestoreProgress }
+  | { type: 'warning'; warning: Warning }
+  | { type: 'note'; message: string };
+
 /** Renders what the engine tells. Events come as they please, at last comes exactly one of `done` and `failed`. */
-export interface Reporter {
-  /** Whether it shows a share of the whole, so that counting the workspace ahead is worth its while. */
+export interface Reporter<P extends string, R> {
+  /** Whether it shows a share of the whole, so that counting the work ahead is worth its while. */
   readonly wantsTotal: boolean;
-  event(event: BackupEvent): void;
-  /** A signal came in; the engine is cleaning up. */
+  event(event: ReportedEvent<P>): void;
+  /** A signal came in; the engine has been asked to stop. */
   stopping(signal: NodeJS.Signals): void;
   /** @param status the exit status, 0 or 3 */
-  done(result: BackupResult, status: number): void;
+  done(result: R, status: number): void;
   failed(failure: Failure): void;
 }
 
 /** How the user wants to be told, and what must not be touched. */
 export interface ReportRequest extends OutputFlags {
-  /** Whether stdout carries the archive: then everything else goes to stderr. */
-  archiveOnStdout: boolean;
+  /** Whether stdout carries the archive: then everything else goes to stderr. Default: false. */
+  archiveOnStdout?: boolean;
 }
 
 /** The reporter that these flags and these streams ask for. */
-export function createReporter(request: ReportRequest, around: Surroundings): Reporter {
+export function createReporter<P extends string, R>(
+  view: View<P, R>,
+  request: ReportRequest,
+  around: Surroundings,
+): Reporter<P, R> {
   const { stderr, env } = around;
   const results = request.archiveOnStdout ? stderr : around.stdout;
   const quiet = request.quiet === true;
   const verbose = request.verbose === true;
 
-  if (request.json) return new JsonReporter(results, { steps: !quiet, progress: !quiet && request.progress });
+  if (request.json) return new JsonReporter(view, results, { steps: !quiet, progress: !quiet && request.progress });
 
   const live = !quiet && request.progress && canRepaint(stderr, env);
-  const plain = new PlainReporter({
+  const plain = new PlainReporter(view, {
     messages: stderr,
     summary: quiet ? undefined : results,
     verbose,
@@ -45,5 +58,5 @@ export function createReporter(request: ReportRequest, around: Surroundings): Re
     progress: !quiet && !live && request.progress,
     env,
   });
-  return live ? new TerminalReporter(plain, stderr, env) : plain;
+  return live ? new TerminalReporter(view, plain, stderr, env) : plain;
 }

@@ -56,7 +56,7 @@ function bar(share: number, cells: number, colours: Colours): string {
 }
 
 function progressFields(reading: Reading, warnings: number): Field[] {
-  const { total, files, bytes, dumpBytes, written, rate } = reading;
+  const { total, files, bytes, dumpBytes, archive, rate } = reading;
   const fields: Field[] = [];
   // A tree that grows meanwhile outgrows what was counted: then there is no whole to name.
   const whole = total !== undefined && total.files >= files && total.bytes >= bytes ? total : undefined;
@@ -69,7 +69,10 @@ function progressFields(reading: Reading, warnings: number): Field[] {
     fields.push({ text: all, rank: 4 });
   }
   if (dumpBytes > 0) fields.push({ text: `dump ${formatBytes(dumpBytes)}`, rank: 2 });
-  if (written > 0) fields.push({ text: `${formatBytes(written)} written`, rank: 1 });
+  if (archive.bytes > 0) {
+    const all = archive.size === undefined ? '' : ` of ${formatBytes(archive.size)}`;
+    fields.push({ text: `${formatBytes(archive.bytes)}${all} ${archive.verb}`, rank: 1 });
+  }
   if (warnings > 0) fields.push({ text: formatCount(warnings, 'warning'), rank: 3 });
   return fields;
 }

@@ -3,22 +3,22 @@
  * second cost a thousand assignments. Everything that stays is printed above them by the plain reporter.
  */
 import { createLogUpdate } from 'log-update';
-import type { BackupEvent, BackupPhase, BackupResult, Warning } from '../../index.js';
 import type { Failure } from '../exit.js';
 import { type Colours, coloursFor, type Surroundings, type TextStream } from '../streams.js';
-import { Meter, type Reading } from './meter.js';
-import { PHASE_LABELS } from './phases.js';
+import type { View } from '../views/view.js';
+import { Meter } from './meter.js';
 import type { PlainReporter } from './plain.js';
-import type { Reporter } from './reporter.js';
+import type { ReportedEvent, Reporter } from './reporter.js';
 import { statusLines } from './status-line.js';
 
 /** Milliseconds between two repaints. */
 const REPAINT_MS = 100;
 
 /** Shows how far it is, on a terminal. */
-export class TerminalReporter implements Reporter {
+export class TerminalReporter<P extends string, R> implements Reporter<P, R> {
   readonly wantsTotal = true;
-  readonly #plain: PlainReporter;
+  readonly #view: View<P, R>;
+  readonly #plain: PlainReporter<P, R>;
   readonly #stream: TextStream;
   readonly #colours: Colours;
   readonly #paint: ReturnType<typeof createLogUpdate>;
@@ -26,18 +26,26 @@ export class TerminalReporter implements Reporter {
   readonly #begin: number;
   readonly #meter: Meter;
   readonly #timer: NodeJS.Timeout;
-  /** Warnings since the last repaint. */
-  #pending: Warning[] = [];
-  #phase: BackupPhase = 'prepare';
-  #dumping = false;
-  #stopping: NodeJS.Signals | undefined;
+  /** Warnings and notes since the last repaint. */
+  #pending: ReportedEvent<P>[] = [];
+  #phase: P;
+  /** The answer to a signal. */
+  #stopping: string | undefined;
 
   /**
-   * @param plain prints warnings, errors and the summary; it shows neither phases nor progress of its own
+   * @param plain prints warnings, notes, errors and the summary; it shows neither phases nor progress of its own
    * @param stream the terminal
    * @param now a clock in milliseconds
    */
-  constructor(plain: PlainReporter, stream: TextStream, env: Surroundings['env'], now = () => performance.now()) {
+  constructor(
+    view: View<P, R>,
+    plain: PlainReporter<P, R>,
+    stream: TextStream,
+    env: Surroundings['env'],
+    now = () => performance.now(),
+  ) {
+    this.#view = view;
+    this.#phase = view.firstPhase;
     this.#plain = plain;
     this.#stream = stream;
     this.#colours = coloursFor(stream, env);
@@ -50,11 +58,10 @@ export class TerminalReporter implements Reporter {
     this.#timer.unref();
   }
 
-  event(event: BackupEvent): void {
+  event(event: ReportedEvent<P>): void {
     switch (event.type) {
       case 'phase':
         this.#phase = event.phase;
-        this.#dumping ||= event.phase === 'dump';
         this.#plain.event(event);
         break;
       case 'total':
@@ -64,17 +71,18 @@ export class TerminalReporter implements Reporter {
         this.#meter.update(event.progress);
         break;
       case 'warning':
-        this.#pending.push(event.warning);
+      case 'note':
+        this.#pending.push(event);
         break;
     }
   }
 
   stopping(signal: NodeJS.Signals): void {
-    this.#stopping = signal;
+    this.#stopping = `${signal}: ${this.#view.stopping(this.#phase)}`;
     this.#repaint();
   }
 
-  done(result: BackupResult): void {
+  done(result: R): void {
     this.#close();
     this.#plain.done(result);
   }
@@ -92,7 +100,7 @@ export class TerminalReporter implements Reporter {
     const now = this.#now();
     const reading = this.#meter.read(now);
     const status = {
-      label: this.#label(reading),
+      label: this.#stopping ?? this.#view.liveLine(this.#phase, reading),
       reading,
       elapsed: now - this.#begin,
       warnings: this.#plain.warnings.total,
@@ -101,19 +109,10 @@ export class TerminalReporter implements Reporter {
     this.#paint(statusLines(status, Math.max(1, (this.#stream.columns ?? 80) - 1), this.#colours).join('\n'));
   }
 
-  #label(reading: Reading): string {
-    if (this.#stopping !== undefined) return `${this.#stopping}: stopping and cleaning up; once more stops at once`;
-    // Packing and dumping overlap: once all is packed, it is the dump that is waited for.
-    if (this.#phase === 'pack' || this.#phase === 'dump') {
-      return PHASE_LABELS[this.#dumping && reading.share === 1 ? 'dump' : 'pack'];
-    }
-    return PHASE_LABELS[this.#phase];
-  }
-
   #printPending(): void {
-    const warnings = this.#pending;
+    const events = this.#pending;
     this.#pending = [];
-    for (const warning of warnings) this.#plain.event({ type: 'warning', warning });
+    for (const event of events) this.#plain.event(event);
   }
 
   #close(): void {

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { UsageError } from './exit.js';
+import { UsageError } from '../exit.js';
 
 /** One occurrence of either option. */
 export type ExcludeSource = { pattern: string } | { file: string };

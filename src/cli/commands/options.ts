@@ -2,8 +2,8 @@
  * The options that several commands share, and the parsers of their values. A wrong value is told here, in words, before any work.
  */
 import { type Command, Option } from 'commander';
-import { UsageError } from './exit.js';
-import { environmentValue, type Surroundings } from './streams.js';
+import { UsageError } from '../exit.js';
+import { environmentValue, type Surroundings } from '../streams.js';
 
 /** How a command talks: the options that every command has. */
 export interface OutputFlags {
@@ -21,14 +21,32 @@ export interface InstallFlags {
   pgBin?: string;
 }
 
+/**
+ * The environment, for `--help`.
+ *
+ * @param more lines of a command's own
+ */
+export function environmentHelp(more = ''): string {
+  return `
+Environment:
+  LEOFLOW_DATABASE_URL      the datastore, where --dsn is not given
+  LEOFLOW_PG_BIN            directory of PostgreSQL's programs, where --pg-bin is not given${more}
+  NO_COLOR                  no colours
+  FORCE_COLOR               colours, also where the output is not a terminal`;
+}
+
 /** The most worker threads that may be asked for; more is a slip of the finger. */
 const MOST_WORKERS = 1024;
 
-/** Adds `--quiet`, `--verbose`, `--json` and `--no-progress`. */
-export function addOutputOptions(command: Command): Command {
+/**
+ * Adds `--quiet`, `--verbose`, `--json` and `--no-progress`.
+ *
+ * @param verbose what `--verbose` prints
+ */
+export function addOutputOptions(command: Command, verbose: string): Command {
   return command
     .addOption(new Option('-q, --quiet', 'print only warnings and errors').conflicts('verbose'))
-    .addOption(new Option('-v, --verbose', 'print every warning, every rule, and the time of each phase'))
+    .addOption(new Option('-v, --verbose', `print ${verbose}`))
     .addOption(new Option('--json', 'print JSON lines instead of text; the last one is the result'))
     .addOption(new Option('--no-progress', 'do not show how far it is'));
 }
@@ -46,7 +64,7 @@ export function addInstallOptions(command: Command): Command {
     .addOption(
       new Option(
         '--pg-bin <dir>',
-        'directory of pg_dump and psql (default: those of the install, then PATH; env: LEOFLOW_PG_BIN)',
+        "directory of PostgreSQL's programs (default: that of the install, then PATH; env: LEOFLOW_PG_BIN)",
       ).argParser(required('--pg-bin')),
     );
 }
@@ -84,10 +102,15 @@ export function wholeNumber(option: string, least: number, most: number): (value
 /**
  * A parser of values that must be there. An empty one comes from an unset shell variable, and so does a value that looks like the
  * next option (`--output $UNSET --json`): neither may quietly mean something else. It throws a {@link UsageError}.
+ *
+ * @param whenEmpty what to do instead of giving an empty value
  */
-export function required(option: string): (value: string) => string {
+export function required(
+  option: string,
+  whenEmpty: string | null = 'leave it out to use the default',
+): (value: string) => string {
   return (value) => {
-    if (value === '') throw new UsageError(`${option} must not be empty`, 'leave it out to use the default');
+    if (value === '') throw new UsageError(`${option} must not be empty`, whenEmpty);
     if (value.startsWith('--')) {
       throw new UsageError(
         `${option} needs a value, but '${value}' follows it`,

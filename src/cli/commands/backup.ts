@@ -2,12 +2,16 @@
  * `leoflow lite backup`: turns flags into the library's options, runs it under a reporter, and ends with a status.
  */
 import { Command, Option } from 'commander';
-import type { BackupOptions } from '../index.js';
+import type { BackupOptions } from '../../index.js';
+import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
+import { createReporter } from '../reporters/reporter.js';
+import type { CommandContext, Surroundings } from '../streams.js';
+import { backupView } from '../views/backup.js';
 import { type ExcludeSource, readExcludes } from './excludes.js';
-import { describeFailure, EXIT, EXIT_STATUS_HELP, UsageError } from './exit.js';
 import {
   addInstallOptions,
   addOutputOptions,
+  environmentHelp,
   type InstallFlags,
   installOptions,
   type OutputFlags,
@@ -15,9 +19,7 @@ import {
   wholeNumber,
   workersOption,
 } from './options.js';
-import { createReporter } from './reporters/reporter.js';
-import { watchSignals } from './signals.js';
-import type { CommandContext, Surroundings } from './streams.js';
+import { underReporter } from './under-reporter.js';
 
 interface BackupFlags extends InstallFlags, OutputFlags {
   output?: string;
@@ -37,13 +39,8 @@ Examples:
       to standard output
   leoflow lite backup --quiet
       from cron: silent unless something is wrong
-
-Environment:
-  LEOFLOW_DATABASE_URL  the datastore, where --dsn is not given
-  LEOFLOW_PG_BIN        directory of pg_dump and psql, where --pg-bin is not given
-  NO_COLOR              no colours
-  FORCE_COLOR           colours, also where the output is not a terminal
-${EXIT_STATUS_HELP}`;
+${environmentHelp()}
+${exitStatusHelp(EXIT.refused)}`;
 
 /** Builds the command. */
 export function backupCommand({ around, finish }: CommandContext): Command {
@@ -77,7 +74,7 @@ export function backupCommand({ around, finish }: CommandContext): Command {
     )
     .addOption(workersOption());
   addInstallOptions(command);
-  addOutputOptions(command);
+  addOutputOptions(command, 'every warning, every rule, and the time of each phase');
   return command
     .addHelpText('after', HELP)
     .action(async (flags: BackupFlags) => finish(await runBackup(flags, excludes, around)));
@@ -104,25 +101,14 @@ async function runBackup(
     exclude: await readExcludes(excludes, around.stdin),
   };
 
-  const reporter = createReporter({ ...flags, archiveOnStdout }, around);
-  const signals = watchSignals((signal) => reporter.stopping(signal));
-  try {
-    // Loaded only here: help and usage errors need no engine.
-    const { backup } = await import('../index.js');
-    const result = await backup({
-      ...options,
-      survey: reporter.wantsTotal,
-      signal: signals.aborted,
-      onEvent: (event) => reporter.event(event),
-    });
-    const status = result.incomplete ? EXIT.incomplete : EXIT.done;
-    reporter.done(result, status);
-    return status;
-  } catch (error) {
-    const failure = describeFailure(error, signals.received);
-    reporter.failed(failure);
-    return failure.status;
-  } finally {
-    signals.stop();
-  }
+  const reporter = createReporter(backupView, { ...flags, archiveOnStdout }, around);
+  return underReporter(
+    reporter,
+    async (hooks) => {
+      // Loaded only here: help and usage errors need no engine.
+      const { backup } = await import('../../index.js');
+      return backup({ ...options, ...hooks, survey: reporter.wantsTotal });
+    },
+    ({ incomplete }) => (incomplete ? EXIT.incomplete : EXIT.done),
+  );
 }

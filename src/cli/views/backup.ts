@@ -1,0 +1,81 @@
+/**
+ * A backup, for people: its phases, and a summary of what is in the archive and what is not.
+ */
+import type { BackupPhase, BackupResult, LeftOut } from '../../index.js';
+import { formatBytes, formatCount, formatDirectories, formatNumber, printable } from '../format.js';
+import type { Colours } from '../streams.js';
+import { columns, dumpText, rowsOf, tableLines, timeText, treeText, versionText } from './table.js';
+import { STOPPING, type SummaryStyle, type View } from './view.js';
+
+/** As many rules are listed without `--verbose`. */
+const RULES_SHOWN = 10;
+
+/** How a backup is told. */
+export const backupView: View<BackupPhase, BackupResult> = {
+  command: 'backup',
+  phases: {
+    prepare: { line: 'Preparing', name: 'prepare' },
+    pack: { line: 'Packing the workspace', name: 'pack and dump' },
+    dump: { line: 'Dumping the datastore', name: 'pack and dump' },
+    checksums: { line: 'Writing the checksums', name: 'checksums' },
+    finish: { line: 'Finishing the archive', name: 'finish' },
+  },
+  firstPhase: 'prepare',
+  liveLine(phase, { share }) {
+    // Packing and dumping overlap: once all is packed, it is the dump that is waited for.
+    return backupView.phases[phase === 'dump' && share !== 1 ? 'pack' : phase].line;
+  },
+  stopping: () => STOPPING,
+  summary: summaryLines,
+  lastWord: (result, incomplete, colours) => (result.incomplete ? incompleteLine(incomplete, colours) : undefined),
+};
+
+function summaryLines(result: BackupResult, { colours, verbose, phases }: SummaryStyle): string[] {
+  const rows = [
+    ...rowsOf('size', [sizeText(result)]),
+    ...rowsOf('workspace', [treeText(result.workspace, result.workspace.symlinks)]),
+    ...rowsOf('datastore', [dumpText(result.datastore)]),
+    ...rowsOf('leoflow', [versionText(result.manifest)]),
+    ...rowsOf('left out', leftOutTexts(result.leftOut, verbose)),
+    ...rowsOf('time', [timeText(contentBytes(result), result), ...(verbose ? [phases] : [])]),
+    ...rowsOf('warnings', result.warningCount > 0 ? [formatNumber(result.warningCount)] : []),
+  ];
+  return [headline(result, colours), ...tableLines(rows, colours)];
+}
+
+function headline({ path, incomplete }: BackupResult, colours: Colours): string {
+  const where = path === null ? 'standard output' : printable(path);
+  return incomplete
+    ? `${colours.yellow('Backup written, but incomplete:')} ${where}`
+    : `${colours.green('Backup written:')} ${where}`;
+}
+
+function sizeText(result: BackupResult): string {
+  const content = contentBytes(result);
+  const ratio = result.size > 0 ? ` (${(content / result.size).toFixed(1)}:1)` : '';
+  return `${formatBytes(result.size)} from ${formatBytes(content)}${ratio}`;
+}
+
+function contentBytes({ workspace, datastore }: BackupResult): number {
+  return workspace.bytes + datastore.bytes;
+}
+
+function leftOutTexts(leftOut: readonly LeftOut[], verbose: boolean): string[] {
+  const shown = verbose ? leftOut : leftOut.slice(0, RULES_SHOWN);
+  const texts = columns(shown.map((rule) => [printable(rule.rule), amountText(rule)]));
+  const hidden = leftOut.length - shown.length;
+  return hidden > 0 ? [...texts, `and ${formatCount(hidden, 'more rule')}; --verbose lists all`] : texts;
+}
+
+function amountText({ directories, files }: LeftOut): string {
+  const parts: string[] = [];
+  if (directories > 0) parts.push(formatDirectories(directories));
+  if (files > 0) parts.push(formatCount(files, 'file'));
+  return parts.join(', ');
+}
+
+/** The last word on an archive that lacks something. */
+function incompleteLine(count: number, colours: Colours): string {
+  const paths = count === 1 ? '1 path is' : `${formatCount(count, 'path')} are`;
+  return colours.yellow(`Incomplete: ${paths} missing from the archive, or changed while being read.`);
+}
