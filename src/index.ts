@@ -20,12 +20,13 @@ export {
   type BackupResult,
   type ConfigChange,
   type LeftOut,
+  RESTORE_PARTS,
   type RecoverOptions,
   type RecoverResult,
-  RESTORE_PARTS,
   type RestoreOptions,
   type RestorePart,
   type RestoreResult,
 } from './engine/options.js';
-export { recover, restore } from './engine/restore.js';
+export { recover } from './engine/recovery.js';
+export { restore } from './engine/restore.js';
 export { VERSION } from './engine/version.js';

@@ -76,7 +76,7 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
     ...(options.dsn === undefined ? {} : { dsn: options.dsn }),
     ...(options.pgBin === undefined ? {} : { pgBin: options.pgBin }),
   });
-  const version = await leoflowVersion();
+  const version = await leoflowVersion({ signal });
   const target = options.output ?? defaultArchiveName(time);
   const output = typeof target === 'string' ? await openFileOutput(target, signal) : openStreamOutput(target, signal);
   const run = new BackupRun({ install, version, datastore, output, level, workers, time, signal, emit });
@@ -95,8 +95,11 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
     throw options.signal?.aborted ? interrupted() : error;
   } finally {
     stop.abort();
-    await run.close();
-    await output.discard();
+    try {
+      await run.close();
+    } finally {
+      await output.discard();
+    }
   }
 }
 
@@ -125,6 +128,8 @@ class BackupRun {
   #spools: { dump: Spool; checksums: Spool } | null = null;
   #rules: ExclusionRules = { patterns: [], paths: [] };
   #workspace: PackedWorkspace | null = null;
+  /** What runs at the same time as something else, and may be left waiting when that fails. */
+  readonly #concurrent: Promise<unknown>[] = [];
 
   constructor(context: BackupContext) {
     this.#context = context;
@@ -173,7 +178,9 @@ class BackupRun {
     // If the packing fails first, nobody is left to look at this one.
     dumped.catch(() => {});
     emit({ type: 'phase', phase: 'pack' });
-    await Promise.all([this.#packWorkspace(), dumped]);
+    const packed = this.#packWorkspace();
+    this.#concurrent.push(dumped, packed);
+    await Promise.all([packed, dumped]);
     emit({ type: 'phase', phase: 'dump' });
     await checksums.write(Buffer.from(checksumLine(await dumped, ENTRY.datastore)));
     await this.#splice(ENTRY.datastore, dump);
@@ -183,9 +190,11 @@ class BackupRun {
     await this.#write(compressMember(END_OF_ARCHIVE, 'entries', this.#context.level));
   }
 
-  /** Ends the workers and gives everything back that is still open. */
+  /** Ends the workers and gives everything back that is still open, once nobody uses it any more. After the signal has fired. */
   async close(): Promise<void> {
     await this.#pool.destroy();
+    // pg_dump is gone, and nothing is written or closed twice, only when both sides have noticed that it is over.
+    await Promise.allSettled(this.#concurrent);
     this.#workspace?.close();
     await this.#spools?.dump.close();
     await this.#spools?.checksums.close();
@@ -270,7 +279,9 @@ class BackupRun {
     const mtime = Math.floor(time.getTime() / 1000);
     const header = await encodeFileHeader({ name, kind: 'file', mode: PRIVATE_MODE, mtime, size: spool.size });
     await this.#write(compressMember(header, 'first', level));
-    for await (const members of spool.read()) await this.#write(members);
+    // The spool reads into the same memory again and again, which a stream may not have done with.
+    const keeps = this.#context.output.path === null;
+    for await (const members of spool.read()) await this.#write(keeps ? Buffer.from(members) : members);
   }
 
   async #write(bytes: Uint8Array): Promise<void> {

@@ -1,9 +1,10 @@
 /**
  * What is never archived but belongs to a workspace (`.git`, `.venv` …): a restore carries it over from the workspace that it replaces.
  */
-import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Rename } from './journal.js';
+import { lstat, readdir, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Move } from './journal.js';
+import { move } from './move.js';
 import { isBuiltInExclusion } from './workspace/index.js';
 
 /**
@@ -12,14 +13,14 @@ import { isBuiltInExclusion } from './workspace/index.js';
  * @param current the workspace that is there
  * @param staged the tree that takes its place
  * @param places the names that both will have once the trees are exchanged
- * @returns renames from the one to the other, to be done after the exchange
+ * @returns moves from the one to the other, to be done after the exchange
  */
 export async function findCarriedOver(
   current: string,
   staged: string,
   places: { previous: string; workspace: string },
-): Promise<Rename[]> {
-  const renames: Rename[] = [];
+): Promise<Move[]> {
+  const moves: Move[] = [];
   const directories = [''];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
     const entries = await readdir(join(current, directory), { withFileTypes: true }).catch(() => []);
@@ -27,13 +28,22 @@ export async function findCarriedOver(
       const path = join(directory, entry.name);
       if (isBuiltInExclusion(entry.name, entry.isDirectory())) {
         if ((await kindOf(join(staged, path))) !== 'nothing') continue;
-        renames.push({ from: join(places.previous, path), to: join(places.workspace, path) });
+        moves.push({ from: join(places.previous, path), to: join(places.workspace, path) });
       } else if (entry.isDirectory() && (await kindOf(join(staged, path))) === 'directory') {
         directories.push(path);
       }
     }
   }
-  return renames;
+  return moves;
+}
+
+/** Moves an entry from one tree into another. The directories that it leaves and enters keep their times. */
+export async function carry(from: string, to: string): Promise<void> {
+  const around = await Promise.all(
+    [dirname(from), dirname(to)].map(async (path) => ({ path, was: await lstat(path) })),
+  );
+  await move(from, to);
+  for (const { path, was } of around) await utimes(path, was.atime, was.mtime).catch(() => {});
 }
 
 async function kindOf(path: string): Promise<'directory' | 'other' | 'nothing'> {

@@ -2,99 +2,159 @@
  * The commit: everything that was staged takes the place of what was there.
  *
  *     journal: what will be done
- *     renames: old parts aside, staged parts in, directories that are never archived over
+ *     renames: old parts aside, staged parts in; directories that are never archived over
  *     databases swapped, in one transaction              ◀ from here on it is done; before, it is undone
  *     journal: committed
  *     temporaries removed, previous parts too if asked
  *     journal removed
  *
- * Every step can be found out to be done or not by looking, and may be done or undone twice. So a failure here, and a recovery after a power cut, are
- * the same thing: read the journal, look, go on or back.
+ * Every step can be found out to be done or not by looking, and is then done or undone only once. So a failure here, and a recovery after a power cut,
+ * are the same thing: read the journal, look, go on or back. Either may itself be broken off, and taken up again.
  */
-import { lstat, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncDirectory } from './archive/index.js';
-import { type ClusterLease, dropDatabase, swapDatabases, swapIsDone, undoSwap } from './datastore/index.js';
-import { SnapshotError, systemErrorText } from './errors.js';
-import { type Journal, type Rename, removeJournal, writeJournal } from './journal.js';
+import { removeTree, syncDirectory } from './archive/index.js';
+import { carry } from './carry-over.js';
+import {
+  type ClusterLease,
+  dropDatabase,
+  swapDatabases,
+  swapIsDone,
+  transactionIsCommitted,
+  undoSwap,
+} from './datastore/index.js';
+import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
+import { type Journal, type Move, type Rename, removeJournal, writeJournal } from './journal.js';
+import { move } from './move.js';
 
 /** Where a commit takes place. */
 export interface CommitSite {
   home: string;
-  /** Null where the journal names no databases. */
+  /** Null where the journal names no datastore. */
   cluster: ClusterLease | null;
+}
+
+export interface CommitOptions {
+  /** End sessions on the live database instead of refusing. */
+  endSessions: boolean;
+  /**
+   * Replays the dump in place of the swap, where there is none: one transaction, which does nothing when it throws.
+   *
+   * @param announce to be told its number before it is committed
+   */
+  replay?: (announce: (transaction: string) => Promise<void>) => Promise<void>;
 }
 
 /**
  * Commits, or leaves everything as it was.
  *
- * @param options `endSessions`: end sessions on the live database instead of refusing; `last`: what takes the place of the swap where there is none,
- *   an irrevocable step that does nothing when it throws
- * @throws COMMIT_FAILED, DATASTORE_BUSY, SWAP_FAILED; everything is undone then
+ * @returns what could not be tidied up behind a commit that is done; null where nothing is left over
+ * @throws COMMIT_FAILED, DATASTORE_BUSY, SWAP_FAILED, what `replay` throws: everything is undone then; RECOVERY_FAILED: it could not be undone, and the
+ *   journal stays
  */
 export async function commit(
   site: CommitSite,
   journal: Journal,
-  options: { endSessions: boolean; last?: () => Promise<void> },
-): Promise<void> {
-  await writeJournal(site.home, journal);
+  options: CommitOptions,
+): Promise<SnapshotError | null> {
+  let current = journal;
+  await begin(site, journal);
   try {
-    for (const step of journal.renames) await doRename(step);
-    await syncDirectories(journal.renames);
+    for (const step of journal.renames) await forward(step, move);
+    for (const step of journal.carried) await forward(step, carry);
+    await syncDirectories(journal);
     if (journal.databases !== null) await swapDatabases(leaseOf(site), journal.databases, options);
-    await options.last?.();
+    await options.replay?.(async (transaction) => {
+      current = { ...journal, transaction };
+      await writeJournal(site.home, current);
+    });
+    current = { ...current, state: 'committed' };
+    await mark(site, current);
   } catch (error) {
-    await undo(site, journal);
-    throw error;
+    // Who lost a server in the moment of the commit does not know on which side of it: that is looked up, too.
+    const { outcome, leftOver } = await resume(site, { ...current, state: 'committing' }).catch((cause: unknown) => {
+      throw inDoubt(error, cause);
+    });
+    if (outcome === 'undone') throw error;
+    return leftOver;
   }
-  await finish(site, { ...journal, state: 'committed' });
+  return tidy(site, current);
 }
 
 /**
  * Goes on where a commit was broken off.
  *
+ * @returns which way it went, and what could not be tidied up behind it
  * @throws RECOVERY_FAILED where something is not as the journal left it
  */
-export async function resume(site: CommitSite, journal: Journal): Promise<'finished' | 'undone'> {
-  const done = journal.databases === null ? false : await swapIsDone(leaseOf(site), journal.databases);
-  if (journal.state === 'committed' || done) {
-    await finish(site, { ...journal, state: 'committed' });
-    return 'finished';
+export async function resume(
+  site: CommitSite,
+  journal: Journal,
+): Promise<{ outcome: 'finished' | 'undone'; leftOver: SnapshotError | null }> {
+  if (journal.state === 'undone') return { outcome: 'undone', leftOver: await tidy(site, journal) };
+  if (journal.state === 'committed' || (await isDone(site, journal))) {
+    const committed: Journal = { ...journal, state: 'committed' };
+    await mark(site, committed);
+    return { outcome: 'finished', leftOver: await tidy(site, committed) };
   }
-  await undo(site, journal);
-  return 'undone';
+  return { outcome: 'undone', leftOver: await undo(site, journal) };
 }
 
-/** Tidies up behind a commit that is done. */
-async function finish(site: CommitSite, journal: Journal): Promise<void> {
-  await writeJournal(site.home, journal);
-  for (const path of [...journal.temporary, ...journal.discard.paths]) await rm(path, { recursive: true, force: true });
-  for (const name of journal.discard.databases) await dropDatabase(leaseOf(site), name);
-  await removeJournal(site.home);
+async function isDone(site: CommitSite, { databases, transaction }: Journal): Promise<boolean> {
+  if (databases !== null) return swapIsDone(leaseOf(site), databases);
+  return transaction !== null && transactionIsCommitted(leaseOf(site), transaction);
 }
 
-/** Puts everything back as it was before the commit. */
-async function undo(site: CommitSite, journal: Journal): Promise<void> {
-  if (journal.databases !== null) {
-    await undoSwap(leaseOf(site), journal.databases);
-    await dropDatabase(leaseOf(site), journal.databases.staged);
+async function begin(site: CommitSite, journal: Journal): Promise<void> {
+  try {
+    await writeJournal(site.home, journal);
+  } catch (error) {
+    await removeJournal(site.home).catch(() => {});
+    throw error;
   }
-  for (const { from, to } of journal.renames.toReversed()) {
-    const [there, here] = [await exists(to), await exists(from)];
-    if (!there) continue;
-    if (here) throw notAsLeft(from, to);
-    await rename(to, from);
-  }
-  await syncDirectories(journal.renames);
-  for (const path of journal.temporary) await rm(path, { recursive: true, force: true });
-  await removeJournal(site.home);
 }
 
-async function doRename({ from, to }: Rename): Promise<void> {
+/** Puts everything back as it was before the commit, and tidies up. What is back already stays. */
+async function undo(site: CommitSite, journal: Journal): Promise<SnapshotError | null> {
+  if (journal.databases !== null) await undoSwap(leaseOf(site), journal.databases);
+  for (const step of journal.carried.toReversed()) await undoCarry(step);
+  for (const step of journal.renames.toReversed()) await undoRename(step);
+  await syncDirectories(journal);
+  const undone: Journal = { ...journal, state: 'undone' };
+  await mark(site, undone);
+  return tidy(site, undone);
+}
+
+/**
+ * Writes down that nothing is to be done any more but to tidy up: from here on what was staged may go, and its names may mean something else.
+ * On a full disk there is no room for that; no journal at all says the same.
+ */
+async function mark(site: CommitSite, journal: Journal): Promise<void> {
+  await writeJournal(site.home, journal).catch(() => removeJournal(site.home));
+}
+
+/** Removes what is not needed any more, and the journal if all of it went. */
+async function tidy(site: CommitSite, journal: Journal): Promise<SnapshotError | null> {
+  const { temporary, discard, databases, state } = journal;
+  const staged = databases === null ? [] : [databases.staged];
+  const goes =
+    state === 'committed'
+      ? { paths: [...temporary, ...discard.paths], databases: discard.databases }
+      : { paths: temporary, databases: staged };
+  const failures: unknown[] = [];
+  const attempt = (step: Promise<void>) => step.catch((error: unknown) => void failures.push(error));
+  for (const path of goes.paths) await attempt(removeTree(path));
+  for (const name of goes.databases) await attempt(dropDatabase(leaseOf(site), name));
+  if (failures.length === 0) await attempt(removeJournal(site.home));
+  return failures.length === 0 ? null : leftOver(failures[0]);
+}
+
+/** Does one move of the commit. */
+async function forward({ from, to }: Move, how: (from: string, to: string) => Promise<void>): Promise<void> {
   try {
     // rename() would replace a file or an empty directory that has come into the way meanwhile.
     if (await exists(to)) throw new Error('something is in its place');
-    await rename(from, to);
+    await how(from, to);
   } catch (cause) {
     throw new SnapshotError('COMMIT_FAILED', `cannot move ${from} to ${to}: ${systemErrorText(cause)}`, {
       hint: 'nothing was changed; see that no other program works in these directories, and that neither is a mount point',
@@ -103,16 +163,38 @@ async function doRename({ from, to }: Rename): Promise<void> {
   }
 }
 
-async function syncDirectories(renames: readonly Rename[]): Promise<void> {
-  const directories = new Set(renames.flatMap(({ from, to }) => [dirname(from), dirname(to)]));
+async function undoRename({ from, to, inode }: Rename): Promise<void> {
+  // Something else stands there where this step was not done, or is undone already.
+  if ((await inodeOf(to)) !== inode) return;
+  if (await exists(from)) throw notAsLeft(from, to);
+  // What was staged goes back to its directory, which others may have swept away as a dead process's.
+  await mkdir(dirname(from), { recursive: true, mode: 0o700 });
+  await move(to, from);
+}
+
+async function undoCarry({ from, to }: Move): Promise<void> {
+  // Without the previous workspace, what stands there is in its own place.
+  if (!(await exists(to)) || (await exists(from)) || !(await exists(dirname(from)))) return;
+  await carry(to, from);
+}
+
+async function syncDirectories({ renames, carried }: Journal): Promise<void> {
+  const directories = new Set([...renames, ...carried].flatMap(({ from, to }) => [dirname(from), dirname(to)]));
   for (const directory of directories) if (await exists(directory)) await syncDirectory(directory);
 }
 
+/** The inode of what stands at a path, of a link its own; null where nothing does. */
+export async function inodeOf(path: string): Promise<string | null> {
+  try {
+    return String((await lstat(path, { bigint: true })).ino);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return null;
+    throw error;
+  }
+}
+
 async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
+  return (await inodeOf(path)) !== null;
 }
 
 function leaseOf({ cluster }: CommitSite): ClusterLease {
@@ -120,8 +202,27 @@ function leaseOf({ cluster }: CommitSite): ClusterLease {
   return cluster;
 }
 
+function wordsOf(error: unknown): string {
+  return error instanceof SnapshotError ? error.message : systemErrorText(error);
+}
+
 function notAsLeft(from: string, to: string): SnapshotError {
   return new SnapshotError('RECOVERY_FAILED', `cannot move ${to} back to ${from}: something is there again`, {
     hint: 'move it out of the way, then run: leoflow lite restore --recover',
+  });
+}
+
+function inDoubt(error: unknown, cause: unknown): SnapshotError {
+  const message = `the commit failed, and could not be undone: ${wordsOf(cause)}. It failed because ${wordsOf(error)}`;
+  return new SnapshotError('RECOVERY_FAILED', message, {
+    hint: 'see to what stands in the way, then run: leoflow lite restore --recover',
+    cause: error,
+  });
+}
+
+function leftOver(error: unknown): SnapshotError {
+  return new SnapshotError('RECOVERY_FAILED', `something is left over that could not be removed: ${wordsOf(error)}`, {
+    hint: 'remove it by hand, or see to what stands in the way and run: leoflow lite restore --recover',
+    cause: error,
   });
 }

@@ -5,6 +5,8 @@
  * else that is thrown is a defect of this program.
  */
 
+import { getSystemErrorMap } from 'node:util';
+
 /**
  * What an error means for the caller; the CLI derives its exit status from it.
  *
@@ -79,6 +81,14 @@ const KINDS = {
   RECOVERY_NEEDED: 'refused',
   RECOVERY_FAILED: 'failed',
   NOTHING_TO_RECOVER: 'failed',
+
+  // setup, lite, uninstall
+  SETUP_CONFLICT: 'refused',
+  SETUP_FAILED: 'failed',
+  LITE_RUNNING: 'failed',
+  LITE_ENDED: 'failed',
+  UNINSTALL_UNSAFE: 'refused',
+  UNINSTALL_FAILED: 'failed',
 } as const satisfies Record<string, FailureKind>;
 
 /** A stable identifier of what went wrong. */
@@ -114,8 +124,11 @@ export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Says a system error in a person's words: `no such file or directory` for `ENOENT: no such file …, open '…'`. */
+/** Says a system error in a person's words: `no such file or directory` for `ENOENT: no such file …, open '…'`, `broken pipe` for `write EPIPE`. */
 export function systemErrorText(error: unknown): string {
+  const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;
+  const words = typeof errno === 'number' ? getSystemErrorMap().get(errno)?.[1] : undefined;
+  if (words !== undefined) return words;
   const message = error instanceof Error ? error.message : String(error);
   return /^E[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? message;
 }

@@ -22,6 +22,7 @@ import {
   readStream,
   type TarHeader,
   truncated,
+  unsafe,
   workspaceEntry,
 } from './archive/index.js';
 import { throwIfAborted } from './errors.js';
@@ -29,7 +30,9 @@ import type { RestoreProgress } from './events.js';
 import { fileHeader, type OpenedArchive } from './opened-archive.js';
 import { inOrder, type WorkerPool } from './pool.js';
 import {
+  arriving,
   checkOrder,
+  checkPlaces,
   type DeferredEntries,
   type InflateResult,
   MAX_KNOWN_BYTES,
@@ -70,6 +73,7 @@ export class Extraction {
   readonly #options: ExtractionOptions;
   readonly #seen = new Set<Role>();
   readonly #openFiles = new Set<number>();
+  #givenUp = false;
   /** Line of the dump; it stands behind those of the workspace, although the dump may be read before. */
   #dumpLine = '';
 
@@ -80,11 +84,23 @@ export class Extraction {
 
   /** @throws ARCHIVE_*, CHECKSUM_MISMATCH, STAGING_*, whatever `onDump` throws */
   async run(): Promise<void> {
-    const { archive, ledger } = this.#options;
+    const { archive, ledger, root } = this.#options;
     if (archive.members === null) await this.#stream();
     else await this.#members(archive.members);
     ledger.addFound(this.#dumpLine);
+    if (root === null) await this.#checkPlaces();
     await ledger.verify(archive.manifest.checksums !== undefined);
+  }
+
+  /** What a staging tree would not take. */
+  async #checkPlaces(): Promise<void> {
+    const { ledger, deferred } = this.#options;
+    async function* files(): AsyncGenerator<string> {
+      for await (const name of ledger.foundNames()) {
+        if (name.startsWith(ENTRY.workspace)) yield name.slice(ENTRY.workspace.length);
+      }
+    }
+    await checkPlaces({ files, fileBytes: ledger.foundBytes, deferred });
   }
 
   /** Closes files that are not complete. Only when no worker writes to them any more. */
@@ -96,20 +112,30 @@ export class Extraction {
   async #members(members: readonly Member[]): Promise<void> {
     const runs = cutRuns(this.#options.archive.handle.fd, members);
     const dumpRun = runs.find((run) => run.type === 'file' && run.role === 'datastore');
-    if (dumpRun !== undefined) this.#once('datastore');
+    // It has to end with the end-of-archive marker, and so with a block of the others.
+    if (runs.at(-1) === dumpRun) throw truncated();
     const rest = runs.filter((run) => run !== dumpRun);
-    await Promise.all([
-      this.#runMembers(rest, 3 * this.#options.pool.workers, members.at(-1) as Member),
-      dumpRun === undefined ? undefined : this.#runMembers([dumpRun], this.#options.pool.workers + 1, null),
-    ]);
+    const both = [
+      this.#runMembers(rest, 3 * this.#options.pool.workers, true),
+      dumpRun === undefined ? undefined : this.#runMembers([dumpRun], this.#options.pool.workers + 1, false),
+    ];
+    try {
+      await Promise.all(both);
+    } catch (error) {
+      // Where one fails, the other must not work on behind the back of whoever closes the files.
+      this.#givenUp = true;
+      await Promise.allSettled(both);
+      throw error;
+    }
   }
 
-  /** @param end the member that has to hold the end of the archive; null where it is none of these */
-  async #runMembers(runs: readonly Run[], limit: number, end: Member | null): Promise<void> {
+  /** @param toTheEnd whether these include the end-of-archive marker */
+  async #runMembers(runs: readonly Run[], limit: number, toTheEnd: boolean): Promise<void> {
     let last: string | null = null;
     let ended = false;
     for await (const done of inOrder(this.#jobs(runs), limit)) {
       throwIfAborted(this.#options.signal);
+      if (this.#givenUp) return;
       this.progress.read += done.member.size;
       if (ended) throw damaged('there is something behind its end-of-archive marker');
       if (done.type === 'block') {
@@ -130,7 +156,7 @@ export class Extraction {
       }
       this.#report();
     }
-    if (end !== null && !ended) throw truncated();
+    if (toTheEnd && !ended) throw truncated();
   }
 
   async *#jobs(runs: readonly Run[]): AsyncGenerator<() => Promise<Done>> {
@@ -139,11 +165,11 @@ export class Extraction {
     for (const run of runs) {
       if (run.type === 'block') {
         const { member } = run;
-        yield async () => ({ type: 'block', member, result: await pool.run('unpack', { fd, member, root }) });
+        yield async () => ({ type: 'block', member, result: await arriving(pool.run('unpack', { fd, member, root })) });
         continue;
       }
       const { header, role, path } = run;
-      if (role !== null && role !== 'datastore') this.#once(role);
+      if (role !== null) this.#once(role, header.size);
       const tree = path === null || root === null ? null : new StagingTree(root);
       const file: OpenFile = { header, role, path, tree, fd: null, hash: createHash('sha256'), offset: 0, pieces: [] };
       if (tree !== null && path !== null) {
@@ -157,7 +183,7 @@ export class Extraction {
         const target = file.fd === null || path === null ? null : { fd: file.fd, position: at, path };
         const final = position === header.size && member === run.segments.at(-1)?.member;
         yield async () => {
-          const result = await pool.run('inflate', { fd, member, skip, length, target });
+          const result = await arriving(pool.run('inflate', { fd, member, skip, length, target }));
           return { type: 'segment', member, result, file, final };
         };
       }
@@ -190,7 +216,6 @@ export class Extraction {
   async #stream(): Promise<void> {
     const { archive, root, signal, ledger } = this.#options;
     const sink = new WorkspaceSink(root);
-    const places = root === null ? new Map<string, 'directory' | 'other'>() : null;
     let current: { role: Role | null; pieces: Buffer[]; hash: Hash } | null = null;
     const onRead = (bytes: number) => {
       this.progress.read = bytes;
@@ -203,15 +228,11 @@ export class Extraction {
           const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
           current = null;
           if (place.type === 'workspace') {
-            if (places !== null) checkPlaces(places, place.path, header);
             sink.begin(place.path, header);
           } else if (header.kind === 'special') {
-            throw damaged(`${quoted(header.name)} is a device or a FIFO`);
+            throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
           } else if (place.type === 'known' && header.kind === 'file') {
-            this.#once(place.role);
-            if (header.size > MAX_KNOWN_BYTES && place.role !== 'datastore' && place.role !== 'checksums') {
-              throw damaged(`its ${header.name} has ${header.size} bytes`);
-            }
+            this.#once(place.role, header.size);
             current = { role: place.role, pieces: [], hash: createHash('sha256') };
           }
         } else if (event.type === 'content') {
@@ -252,7 +273,7 @@ export class Extraction {
 
   /** A known file that came out of a block whole. */
   async #known(role: Role, content: Uint8Array): Promise<void> {
-    this.#once(role);
+    this.#once(role, content.length);
     const sha256 = createHash('sha256').update(content).digest('hex');
     if (role === 'datastore') {
       await this.#dump(content);
@@ -265,7 +286,6 @@ export class Extraction {
 
   #keep(role: Exclude<Role, 'datastore'>, content: Buffer, sha256: string): void {
     if (role === 'checksums') return;
-    if (content.length > MAX_KNOWN_BYTES) throw damaged(`its ${NAMES[role]} has ${content.length} bytes`);
     this.#options.ledger.addFound(checksumLine(sha256, NAMES[role]));
     if (role === 'config') this.config = content;
     if (role === 'setup') this.setup = content;
@@ -277,9 +297,12 @@ export class Extraction {
     this.#report();
   }
 
-  #once(role: Role): void {
+  /** A known file begins: the only one of its name, and of a size that the memory takes unless it only passes through. */
+  #once(role: Role, bytes: number): void {
     if (this.#seen.has(role)) throw damaged(`there is more than one ${NAMES[role]} in it`);
     this.#seen.add(role);
+    if (bytes > MAX_KNOWN_BYTES && role !== 'datastore' && role !== 'checksums')
+      throw damaged(`its ${NAMES[role]} has ${bytes} bytes`);
     if (role === 'checksums') this.#options.ledger.beginList();
   }
 
@@ -349,26 +372,9 @@ function cutRuns(fd: number, members: readonly Member[]): Run[] {
       type: 'file',
       header,
       role: place.type === 'known' ? place.role : null,
-      path: place.type === 'workspace' && place.path !== '' ? place.path : null,
+      path: place.type === 'workspace' ? place.path : null,
       segments,
     });
   }
   return runs;
-}
-
-/** Without a staging tree, entries that stand twice have to be remembered to be noticed. */
-function checkPlaces(places: Map<string, 'directory' | 'other'>, path: string, { kind, name }: TarHeader): void {
-  const known = places.get(path);
-  const own = kind === 'directory' ? 'directory' : 'other';
-  if (known !== undefined && !(known === 'directory' && own === 'directory'))
-    throw damaged(`${quoted(name)} stands in it twice`);
-  places.set(path, own);
-  for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
-    const above = path.slice(0, slash);
-    const what = places.get(above);
-    if (what === 'other')
-      throw damaged(`something stands in it both as a file and as the directory of ${quoted(name)}`);
-    if (what === 'directory') break;
-    places.set(above, 'directory');
-  }
 }

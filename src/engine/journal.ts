@@ -9,10 +9,16 @@ import { syncDirectory } from './archive/index.js';
 import type { SwapNames } from './datastore/index.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
 
-/** One rename of the commit. Absolute paths; `to` does not exist before, and nothing else renames `from`. */
-export interface Rename {
+/** One move of the commit. Absolute paths; `to` does not exist before. */
+export interface Move {
   from: string;
   to: string;
+}
+
+/** A move of something that is known again by its inode: names are used twice in a commit, and by others in between. */
+export interface Rename extends Move {
+  /** Decimal. */
+  inode: string;
 }
 
 export interface Journal {
@@ -22,14 +28,21 @@ export interface Journal {
   started: string;
   /**
    * - `committing`: renames are under way or done, the databases may be swapped
+   * - `undone`: everything is as it was before; what is left is to tidy up
    * - `committed`: everything is in place; what is left is to tidy up
    */
-  state: 'committing' | 'committed';
-  /** In the order in which they are done. */
+  state: 'committing' | 'undone' | 'committed';
+  /** In the order in which they are done: what is there aside, what was staged in. */
   renames: Rename[];
-  /** The databases that are swapped after the renames: the moment of the commit. Null where none are. */
+  /** Done after the renames: from the previous workspace into the new one. */
+  carried: Move[];
+  /** The databases that are swapped after all moves: the moment of the commit. Null where none are. */
   databases: SwapNames | null;
-  /** Paths and databases that are removed in the end, whatever the outcome. */
+  /** In place: the transaction of the replay, known only when it is about to be committed. Null before, and where there is none. */
+  transaction: string | null;
+  /** Address of the datastore that takes part; null where none does. */
+  datastore: string | null;
+  /** Directories and files of the staging, removed in the end, whatever the outcome. */
   temporary: string[];
   /** Paths and databases that are removed once the commit is done. */
   discard: { paths: string[]; databases: string[] };
@@ -71,11 +84,14 @@ export async function readJournal(home: string): Promise<Journal | null> {
     text = await readFile(path, 'utf8');
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT' || systemErrorCode(cause) === 'ENOTDIR') return null;
-    throw unusable(path, systemErrorText(cause), cause);
+    throw new SnapshotError('RECOVERY_FAILED', `cannot read the journal ${path}: ${systemErrorText(cause)}`, {
+      hint: 'run this as the user who ran that restore (with sudo, if it was)',
+      cause,
+    });
   }
   try {
     const journal = JSON.parse(text) as Journal;
-    if (journal.version === 1 && Array.isArray(journal.renames)) return journal;
+    if (journal.version === 1 && Array.isArray(journal.renames) && Array.isArray(journal.carried)) return journal;
   } catch (cause) {
     throw unusable(path, 'it is not JSON', cause);
   }

@@ -1,11 +1,12 @@
 /**
  * Judging a restore: everything that can be refused is refused here, before anything is written.
  */
-import { readFile, realpath, statfs } from 'node:fs/promises';
+import { lstat, readFile, realpath, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { damaged } from './archive/index.js';
 import {
   type ClusterLease,
+  type ClusterReport,
   inspectCluster,
   leaseCluster,
   requireNoSessions,
@@ -22,7 +23,8 @@ import {
   supportedSchema,
 } from './install/index.js';
 import type { OpenedArchive } from './opened-archive.js';
-import type { RestoreOptions, RestorePart } from './options.js';
+import type { RestoreOptions, RestorePart, RestoreResult } from './options.js';
+import { datastoreSearch } from './recovery.js';
 
 export interface RestoreRequest {
   options: RestoreOptions;
@@ -40,6 +42,10 @@ export interface Judgement {
   workspace: string;
   /** Whether the live database has anything worth keeping. */
   databaseHolds: boolean;
+  /** The datastore as it was found; what a dry run tells of it. */
+  datastore: { source: string; cluster: ClusterLease['state']; inPlace: boolean };
+  /** What a restore replaces, by its own name: paths, and `database …`. */
+  inTheWay: RestoreResult['previous'];
 }
 
 /**
@@ -54,15 +60,21 @@ export async function judge(archive: OpenedArchive, request: RestoreRequest): Pr
   if (parts.has('datastore') && archive.dump === null) throw damaged('there is no datastore.sql in it');
   const own = { config: await readOwn(join(home, 'config.yaml')), setup: await readOwn(join(home, 'setup.json')) };
   const relocation = relocationOf(archive, archive, own, request);
-  const workspace = await realPath(relocation.workspace);
+  const workspace = await placeOf(relocation.workspace);
   if (parts.has('workspace')) {
     const chosen = options.workspace !== undefined || (await isOwnWorkspace(home, workspace));
-    refuseUnsafeWorkspace({ workspace, home: await realPath(home), chosen, wasInHome: true });
+    refuseUnsafeWorkspace({ workspace, home: await placeOf(home), chosen, wasInHome: true });
     await judgeRoom(archive, workspace);
   }
-  const datastore = await judgeDatastore(archive, request);
-  if (options.force !== true) await judgeInstall(home, workspace, datastore);
-  return { own, workspace, databaseHolds: datastore !== 'absent' && datastore !== 'empty' };
+  const found = await judgeDatastore(archive, request, (state) => judgeInstall(request, workspace, state));
+  const databaseHolds = found.holds !== 'absent' && found.holds !== 'empty';
+  const database = databaseHolds ? `database ${found.liveDatabase}` : null;
+  const inTheWay = await presentOf([
+    ...(parts.has('workspace') ? [workspace] : []),
+    ...(parts.has('config') ? ['config.yaml', 'setup.json'].map((name) => join(home, name)) : []),
+  ]);
+  if (database !== null && parts.has('datastore')) inTheWay.push({ what: database, where: database });
+  return { own, workspace, databaseHolds, datastore: found.datastore, inTheWay };
 }
 
 /** Gives the archive's config the paths of this place. */
@@ -90,14 +102,34 @@ export function relocationOf(
   );
 }
 
-/** The real path of something that may not exist yet: that of the nearest directory above, and the rest as it stands. */
-export async function realPath(path: string): Promise<string> {
+/** The real path of something that may not exist yet. @throws WORKSPACE_UNREADABLE */
+async function placeOf(path: string): Promise<string> {
+  try {
+    return await realPath(path);
+  } catch (cause) {
+    throw new SnapshotError('WORKSPACE_UNREADABLE', `cannot look into ${path}: ${systemErrorText(cause)}`, {
+      hint: 'run this as a user who may, or choose another place with --workspace',
+      cause,
+    });
+  }
+}
+
+/** That of the nearest directory above, and the rest as it stands. */
+async function realPath(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOENT' || dirname(path) === path) throw error;
     return join(await realPath(dirname(path)), basename(path));
   }
+}
+
+async function presentOf(paths: readonly string[]): Promise<RestoreResult['previous']> {
+  const present: RestoreResult['previous'] = [];
+  for (const path of paths) {
+    if (await exists(path)) present.push({ what: path, where: path });
+  }
+  return present;
 }
 
 async function judgeSchema({ manifest }: OpenedArchive): Promise<void> {
@@ -112,46 +144,95 @@ async function judgeSchema({ manifest }: OpenedArchive): Promise<void> {
   );
 }
 
-async function judgeDatastore(archive: OpenedArchive, request: RestoreRequest): Promise<DatastoreState> {
+/** The datastore as it was found. */
+interface FoundDatastore {
+  holds: DatastoreState;
+  liveDatabase: string;
+  datastore: Judgement['datastore'];
+}
+
+/**
+ * Looks at the datastore.
+ *
+ * @param judgeState refuses by what the live database holds; asked before anybody is told of sessions, which is the lesser obstacle
+ */
+async function judgeDatastore(
+  archive: OpenedArchive,
+  request: RestoreRequest,
+  judgeState: (state: DatastoreState) => Promise<void>,
+): Promise<FoundDatastore> {
   const { options, home, parts, signal } = request;
-  const search = {
-    home,
-    signal,
-    ...(options.dsn === undefined ? {} : { dsn: options.dsn }),
-    ...(options.pgBin === undefined ? {} : { pgBin: options.pgBin }),
-  };
-  if (!parts.has('datastore')) {
+  const search = datastoreSearch(home, { ...options, signal });
+  const touched = parts.has('datastore');
+  const found = await inspectCluster(search).catch((error: unknown) => {
+    if (touched || signal.aborted) throw error;
+    return null;
+  });
+  if (found === null) {
     // It is not touched, but whether there is one tells whether this is an install.
-    const state = await inspectCluster(search).catch(() => null);
-    return state === null ? 'unknown' : stateOf(state.state, state.userTables);
+    const holds = (await exists(join(home, 'pgdata'))) ? 'unknown' : 'absent';
+    await judgeState(holds);
+    return { holds, liveDatabase: '', datastore: asFound(null) };
   }
-  const found = await inspectCluster(search);
-  if (found.serverMajor !== null && archive.dump !== null) {
-    requireServerFor(archive.dump, {
-      num: found.serverMajor,
-      version: found.serverVersion ?? String(found.serverMajor),
-    });
+  if (touched) requireServer(archive, found, home);
+  const { state, liveDatabase } = found;
+  const holds = stateOf(state, found.userTables);
+  const looked = { holds, liveDatabase, datastore: asFound(found) };
+  // A cluster that is stopped has to be started to be looked into.
+  const worthALease = state === 'stopped' ? options.force !== true : touched && state !== 'absent';
+  const lease = worthALease
+    ? await leaseCluster(search).catch((error: unknown) => {
+        if (touched || signal.aborted) throw error;
+        return null;
+      })
+    : null;
+  if (lease === null) {
+    await judgeState(holds);
+    return looked;
   }
-  if (options.force === true) return stateOf(found.state, found.userTables);
-  if (found.state === 'absent') return 'absent';
-  // A cluster that is stopped has to be started to be looked into; and only one that runs has sessions.
-  const lease: ClusterLease = await leaseCluster(search);
   try {
-    if (lease.liveExists) await requireNoSessions(lease, signal);
-    const looked = found.state === 'stopped' ? await inspectCluster(search) : found;
-    return stateOf(looked.state, looked.userTables);
+    if (state === 'stopped') looked.holds = stateOf('running', (await inspectCluster(search)).userTables);
+    looked.datastore = { source: lease.source, cluster: lease.state, inPlace: !lease.maySwap };
+    await judgeState(looked.holds);
+    if (touched && options.force !== true && lease.liveExists) await requireNoSessions(lease, signal);
+    return looked;
   } finally {
     await lease.release({ keep: true });
   }
 }
 
-function stateOf(state: 'running' | 'stopped' | 'absent' | 'external', userTables: boolean | null): DatastoreState {
+/** Refuses where the server is older than the dump's, or there is none and none can be made. @throws SERVER_TOO_OLD, TOOL_NOT_FOUND */
+function requireServer({ dump }: OpenedArchive, found: ClusterReport, home: string): void {
+  if (found.serverMajor === null) {
+    throw new SnapshotError('TOOL_NOT_FOUND', `${home} has no datastore, and there is no initdb here to make one`, {
+      hint: 'run `leoflow setup`, or install PostgreSQL (Debian: apt install postgresql), or name a database with --dsn',
+    });
+  }
+  if (dump === null) return;
+  requireServerFor(dump, { num: found.serverMajor, version: found.serverVersion ?? String(found.serverMajor) });
+}
+
+function asFound(found: ClusterReport | null): Judgement['datastore'] {
+  const states = { running: 'running', external: 'external', stopped: 'started', absent: 'provisioned' } as const;
+  return {
+    source: found?.source ?? 'the datastore of the home',
+    cluster: found === null ? 'running' : states[found.state],
+    inPlace: false,
+  };
+}
+
+function stateOf(state: ClusterReport['state'], userTables: boolean | null): DatastoreState {
   if (state === 'absent') return 'absent';
   if (userTables === null) return 'unknown';
   return userTables ? 'tables' : 'empty';
 }
 
-async function judgeInstall(home: string, workspace: string, datastore: DatastoreState): Promise<void> {
+async function judgeInstall(
+  { options, home }: RestoreRequest,
+  workspace: string,
+  datastore: DatastoreState,
+): Promise<void> {
+  if (options.force === true) return;
   const state = await judgeHome(home, workspace, datastore);
   if (state.kind === 'free') return;
   throw new SnapshotError('INSTALL_EXISTS', `there is an install at ${home} already: ${state.findings.join('; ')}`, {
@@ -181,6 +262,13 @@ async function judgeRoom({ members, size }: OpenedArchive, workspace: string): P
 async function isOwnWorkspace(home: string, workspace: string): Promise<boolean> {
   return readInstall(home).then(
     (install) => install.workspace === workspace,
+    () => false,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
     () => false,
   );
 }

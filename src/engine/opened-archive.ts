@@ -133,14 +133,14 @@ interface Look {
   dump: Buffer | null;
 }
 
-/** Archives of ours have the manifest in their first block, and the dump near the end; null where this one has not. */
+/** Archives of ours have manifest and config in their first block, and the dump near the end; null where this one has not. */
 function quickLook(fd: number, members: readonly Member[]): Look | null {
   const [first] = members;
   if (first === undefined || first.kind !== 'entries') return null;
   const look: Look = { manifest: null, config: null, setup: null, dump: null };
   const viewer = new Viewer(look);
   for (const event of new TarReader().push(inflateMember(readMember(fd, first), first))) viewer.see(event);
-  if (look.manifest === null) return null;
+  if (look.manifest === null || look.config === null) return null;
   for (let index = members.length - 1; index > 0 && look.dump === null; index -= 1) {
     const member = members[index] as Member;
     if (member.kind !== 'first') continue;
@@ -151,7 +151,7 @@ function quickLook(fd: number, members: readonly Member[]): Look | null {
     const more = next?.kind === 'continuation' ? peekBlock(fd, next, PEEK_BYTES) : Buffer.alloc(0);
     look.dump = Buffer.concat([own, more]).subarray(0, Math.min(HEADER_SIZE, header.size));
   }
-  return look;
+  return look.dump === null ? null : look;
 }
 
 /** Reads until all have been seen that decide something; setup.json may be absent, and is not waited for. */

@@ -23,6 +23,10 @@ export class WorkerPool {
       // The task at hand is small and short-lived; what is large lives outside of the JavaScript heap.
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 },
     });
+    // The answer to a task can be on its way when the threads are ended; piscina then knows no such task, and without a listener that ends the process.
+    this.#piscina.on('error', (error) => {
+      if (this.#destroyed === null) throw error;
+    });
   }
 
   /**

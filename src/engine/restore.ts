@@ -11,28 +11,24 @@
  *
  * See docs/restore.md.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, lstat, mkdir, rm, rmdir, stat, unlink, utimes } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { PassThrough, type Writable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import {
   ChecksumLedger,
   clearStaleTemporaries,
   createdAt,
-  liveTemporaries,
   openPrivate,
-  syncDirectory,
+  removeTree,
   temporaryName,
 } from './archive/index.js';
 import { findCarriedOver } from './carry-over.js';
-import { commit, resume } from './commit.js';
+import { commit, inodeOf } from './commit.js';
 import {
   type ClusterLease,
-  type DatastoreOptions,
   leaseCluster,
   previousName,
   replayInPlace,
@@ -42,49 +38,58 @@ import {
   stagedName,
   sweepStaged,
 } from './datastore/index.js';
-import { interrupted, SnapshotError, throwIfAborted } from './errors.js';
+import { DumpSink } from './dump-sink.js';
+import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from './errors.js';
 import type { RestoreEvent } from './events.js';
 import { Extraction } from './extraction.js';
 import { defaultHome, type Relocation } from './install/index.js';
-import { type Journal, type Rename, readJournal } from './journal.js';
+import { lockInstall, refuseIfLocked } from './install-lock.js';
+import type { Journal, Move, Rename } from './journal.js';
 import { type Judgement, judge, type RestoreRequest, relocationOf } from './judgement.js';
 import { type OpenedArchive, openArchive } from './opened-archive.js';
-import {
-  RESTORE_PARTS,
-  type RecoverOptions,
-  type RecoverResult,
-  type RestoreOptions,
-  type RestorePart,
-  type RestoreResult,
-} from './options.js';
+import { RESTORE_PARTS, type RestoreOptions, type RestorePart, type RestoreResult } from './options.js';
+import { giveTo, MadeDirectories, type Owner, ownerOf } from './ownership.js';
 import { availableWorkers, WorkerPool } from './pool.js';
+import { datastoreSearch, recoverFirst, requireNothingUnfinished } from './recovery.js';
+import { syncFileSystem } from './system-tools.js';
 import { DeferredEntries, StagingTree } from './workspace/index.js';
 
 /**
  * Restores an archive.
  *
- * @throws SnapshotError, see {@link ErrorCode}; then the install is as it was
+ * @throws SnapshotError, see {@link ErrorCode}; then the install is as it was, but for `RECOVERY_FAILED`
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const started = performance.now();
   const home = resolve(options.home ?? defaultHome());
   const parts = new Set<RestorePart>(options.only ?? RESTORE_PARTS);
-  const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const emit = (event: RestoreEvent) => options.onEvent?.(event);
-  throwIfAborted(signal);
+  throwIfAborted(options.signal);
 
   emit({ type: 'phase', phase: 'judge' });
-  await finishUnfinished(home, options, emit);
-  const archive = await openArchive(options.input, signal);
-  const request: RestoreRequest = { options, home, parts, signal };
-  const run = new RestoreRun(archive, request, emit);
+  const owner = await ownerOf(home);
+  const made = new MadeDirectories(owner);
+  let unlock = async () => {};
+  let run: RestoreRun | null = null;
   try {
-    await run.lock();
+    if (options.dryRun === true) {
+      await refuseIfLocked(home);
+      await requireNothingUnfinished(home);
+    } else {
+      await made.make(dirname(home));
+      unlock = await lockInstall(home);
+      const outcome = await recoverFirst(home, options, emit);
+      if (outcome !== null) {
+        emit({ type: 'note', message: `an earlier restore that was broken off in its commit was ${outcome} first` });
+      }
+    }
+    const archive = await openArchive(options.input, options.signal ?? new AbortController().signal);
+    run = new RestoreRun({ archive, options, home, parts, owner, made, emit });
+    const { request } = run;
     const judgement = await judge(archive, request);
     emit({ type: 'phase', phase: 'stage' });
     const staged = await run.stage(judgement);
-    throwIfAborted(signal);
+    throwIfAborted(request.signal);
     if (options.dryRun !== true) {
       emit({ type: 'phase', phase: 'commit' });
       await run.commit(judgement, staged);
@@ -92,65 +97,13 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     emit({ type: 'phase', phase: 'finish' });
     return run.result(judgement, staged, performance.now() - started);
   } catch (error) {
-    throw options.signal?.aborted ? interrupted() : error;
+    // No signal stops a commit: whatever failed there failed by itself.
+    throw options.signal?.aborted && run?.committing !== true ? interrupted() : asSnapshotError(error);
   } finally {
-    stop.abort();
-    await run.close();
-    await archive.handle.close();
+    await run?.close();
+    await unlock();
+    if (run?.handedOver !== true) await made.removeEmpty();
   }
-}
-
-/**
- * Finishes or undoes a restore that was broken off in its commit.
- *
- * @throws NOTHING_TO_RECOVER, RECOVERY_FAILED, and what starting the cluster throws
- */
-export async function recover(options: RecoverOptions = {}): Promise<RecoverResult> {
-  const started = performance.now();
-  const home = resolve(options.home ?? defaultHome());
-  const journal = await readJournal(home);
-  if (journal === null) {
-    throw new SnapshotError('NOTHING_TO_RECOVER', `no restore to ${home} was broken off`, {
-      hint: 'there is nothing to do',
-    });
-  }
-  const outcome = await resumeFrom(journal, home, options);
-  return { outcome, home, durationMs: performance.now() - started };
-}
-
-async function finishUnfinished(
-  home: string,
-  options: RestoreOptions,
-  emit: (event: RestoreEvent) => void,
-): Promise<void> {
-  const journal = await readJournal(home);
-  if (journal === null) return;
-  if (options.dryRun === true) {
-    throw new SnapshotError('RECOVERY_NEEDED', `a restore to ${home} was broken off in its commit`, {
-      hint: 'finish or undo it first: leoflow lite restore --recover',
-    });
-  }
-  const outcome = await resumeFrom(journal, home, options);
-  emit({ type: 'note', message: `an earlier restore that was broken off in its commit was ${outcome} first` });
-}
-
-async function resumeFrom(journal: Journal, home: string, options: RecoverOptions): Promise<'finished' | 'undone'> {
-  const needed = journal.databases !== null || journal.discard.databases.length > 0;
-  const cluster = needed ? await leaseCluster(searchOf(home, options)) : null;
-  try {
-    return await resume({ home, cluster }, journal);
-  } finally {
-    await cluster?.release({ keep: true });
-  }
-}
-
-function searchOf(home: string, { dsn, pgBin, signal }: RecoverOptions): DatastoreOptions {
-  return {
-    home,
-    ...(dsn === undefined ? {} : { dsn }),
-    ...(pgBin === undefined ? {} : { pgBin }),
-    ...(signal === undefined ? {} : { signal }),
-  };
 }
 
 /** What was staged, ready to take its place. */
@@ -161,61 +114,60 @@ interface Staged {
   links: number;
   /** The new tree; null where none is restored. */
   tree: string | null;
-  /** Staged config.yaml and setup.json, by their final paths. */
-  files: Rename[];
+  /** Staged config.yaml and setup.json, and their final paths. */
+  files: Move[];
   database: StagedDatabase | null;
+}
+
+interface RunContext {
+  archive: OpenedArchive;
+  options: RestoreOptions;
+  home: string;
+  parts: ReadonlySet<RestorePart>;
+  owner: Owner | null;
+  made: MadeDirectories;
+  emit: (event: RestoreEvent) => void;
 }
 
 /** One restore under way: what it holds, and has to give back. */
 class RestoreRun {
+  readonly request: RestoreRequest;
+  /** Whether the commit has begun. */
+  committing = false;
+  /** Whether what was staged belongs to the install now, or to a journal that names it: it is not for us to remove any more. */
+  handedOver = false;
+  readonly #context: RunContext;
   readonly #archive: OpenedArchive;
-  readonly #request: RestoreRequest;
   readonly #emit: (event: RestoreEvent) => void;
+  readonly #stop = new AbortController();
   readonly #pool: WorkerPool;
   readonly #temporaries: string[] = [];
   readonly #previous: RestoreResult['previous'] = [];
-  #lock: string | null = null;
-  #madeHome = false;
   #cluster: ClusterLease | null = null;
   #database: StagedDatabase | null = null;
   #extraction: Extraction | null = null;
   /** The dump, where it cannot be replayed before the commit. */
   #dumpFile: string | null = null;
-  #committed = false;
   #carriedOver = 0;
 
-  constructor(archive: OpenedArchive, request: RestoreRequest, emit: (event: RestoreEvent) => void) {
+  constructor(context: RunContext) {
+    const { archive, options, home, parts, emit } = context;
+    this.#context = context;
     this.#archive = archive;
-    this.#request = request;
     this.#emit = emit;
-    this.#pool = new WorkerPool(request.options.workers ?? availableWorkers());
-    request.signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
-  }
-
-  /** Refuses while another restore to this home is under way. @throws INSTALL_BUSY */
-  async lock(): Promise<void> {
-    const { home, options } = this.#request;
-    if (options.dryRun === true) return;
-    const directory = dirname(home);
-    const name = `${basename(home)}.restore`;
-    for (const place of [directory, home]) await clearStaleTemporaries(place);
-    const lock = join(directory, temporaryName(name));
-    await mkdir(directory, { recursive: true });
-    await (await openPrivate(lock, directory)).close();
-    this.#lock = lock;
-    const [other] = await liveTemporaries(directory, name);
-    if (other === undefined) return;
-    throw new SnapshotError('INSTALL_BUSY', `another restore (process ${other.pid}) is working on ${home}`, {
-      hint: 'wait for it to end',
-    });
+    const { signal: stop } = this.#stop;
+    const signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
+    this.request = { options, home, parts, signal };
+    this.#pool = new WorkerPool(options.workers ?? availableWorkers());
+    signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
   }
 
   /** Extracts and checks everything, and puts it where a rename can take it from. */
   async stage(judgement: Judgement): Promise<Staged> {
-    const { parts, options, signal } = this.#request;
+    const { parts, options, signal } = this.request;
     const real = options.dryRun !== true;
     const tree = real && parts.has('workspace') ? await this.#stagingTree(judgement.workspace) : null;
-    if (real) await this.#makeHome();
+    if (real) await this.#context.made.make(this.request.home, 0o700);
     const scratch = tree === null ? tmpdir() : dirname(tree);
     const ledger = new ChecksumLedger(scratch);
     const deferred = new DeferredEntries(scratch);
@@ -239,12 +191,12 @@ class RestoreRun {
           throw error;
         },
       );
-      const [, database] = await Promise.all([extracted, dump?.staged ?? null]);
+      const database = await this.#bothOrNeither(extracted, dump?.staged ?? Promise.resolve(null));
       throwIfAborted(signal);
-      const relocation = relocationOf(this.#archive, extraction, judgement.own, this.#request);
+      const relocation = relocationOf(this.#archive, extraction, judgement.own, this.request);
       if (tree !== null) {
         deferred.apply(new StagingTree(tree));
-        await this.#giveToOwner(tree);
+        await giveTo(this.#context.owner, tree);
         await syncFileSystem(tree);
       }
       const files = real && parts.has('config') ? await this.#stageConfig(relocation) : [];
@@ -258,137 +210,133 @@ class RestoreRun {
 
   /** Exchanges the old parts for the staged ones. */
   async commit(judgement: Judgement, staged: Staged): Promise<void> {
-    const { home, options } = this.#request;
-    const suffix = `.before-restore-${createdAt(new Date()).replaceAll(':', '')}`;
-    const renames: Rename[] = [];
-    const exchange = async (from: string, to: string) => {
-      const previous = (await exists(to)) ? await unused(to + suffix) : null;
-      if (previous !== null) {
-        renames.push({ from: to, to: previous });
-        this.#previous.push({ what: to, where: previous });
-      }
-      renames.push({ from, to });
-      return previous;
-    };
-    if (staged.tree !== null) {
-      const { workspace } = judgement;
-      const previous = await exchange(staged.tree, workspace);
-      if (previous !== null) {
-        const carried = await findCarriedOver(workspace, staged.tree, { previous, workspace });
-        renames.push(...carried);
-        this.#carriedOver = carried.length;
-      }
-    }
-    for (const { from, to } of staged.files) await exchange(from, to);
-    const databases = this.#swapNames(staged);
+    const { home, options } = this.request;
+    const started = new Date();
+    const { renames, carried } = await this.#moves(judgement, staged, started);
+    this.#carriedOver = carried.length;
+    const databases = this.#swapNames(staged, started);
     const journal: Journal = {
       version: 1,
-      started: new Date().toISOString(),
+      started: started.toISOString(),
       state: 'committing',
       renames,
+      carried,
       databases,
+      transaction: null,
+      datastore: this.#cluster?.datastore.connection.address ?? null,
       temporary: [...this.#temporaries],
       discard: this.#discard(judgement, databases),
     };
-    const force = options.force === true;
+    const endSessions = options.force === true;
     const inPlace = this.#dumpFile;
-    await commit({ home, cluster: this.#cluster }, journal, {
-      endSessions: force,
-      ...(inPlace === null ? {} : { last: () => this.#replayInPlace(inPlace, force) }),
-    });
-    this.#committed = true;
+    this.committing = true;
+    this.handedOver = true;
+    try {
+      const leftOver = await commit({ home, cluster: this.#cluster }, journal, {
+        endSessions,
+        ...(inPlace !== null && {
+          replay: (beforeCommit) => this.#replayInPlace(inPlace, { endSessions, beforeCommit }),
+        }),
+      });
+      if (leftOver !== null) this.#note(`everything is in place, but ${leftOver.message}; ${leftOver.hint}`);
+    } catch (error) {
+      this.handedOver = error instanceof SnapshotError && error.code === 'RECOVERY_FAILED';
+      throw error;
+    }
   }
 
   result(judgement: Judgement, staged: Staged, durationMs: number): RestoreResult {
-    const { home, parts, options } = this.#request;
-    const { files, bytes, dumpBytes } = this.#progress(staged);
-    const cluster = this.#cluster;
+    const { home, parts, options } = this.request;
+    const { files, bytes, dumpBytes } = staged.extraction.progress;
+    const dryRun = options.dryRun === true;
     return {
-      dryRun: options.dryRun === true,
+      dryRun,
       manifest: this.#archive.manifest,
       home,
       parts: RESTORE_PARTS.filter((part) => parts.has(part)),
       workspace: parts.has('workspace')
         ? { path: judgement.workspace, files, directories: staged.directories, links: staged.links, bytes }
         : null,
-      datastore: parts.has('datastore')
-        ? {
-            source: cluster?.source ?? 'the datastore of the home',
-            bytes: dumpBytes,
-            cluster: cluster?.state ?? 'running',
-            inPlace: this.#dumpFile !== null,
-          }
-        : null,
+      datastore: parts.has('datastore') ? { ...this.#datastore(judgement), bytes: dumpBytes } : null,
       changes: parts.has('config') ? staged.relocation.changes : [],
-      previous: options.discardPrevious === true ? [] : this.#previous,
+      previous: dryRun ? judgement.inTheWay : options.discardPrevious === true ? [] : this.#previous,
       carriedOver: this.#carriedOver,
       durationMs,
       workers: this.#pool.workers,
     };
   }
 
-  /** Gives everything back; unless it was committed, that leaves the install as it was. */
+  /** Gives everything back; what was not handed over is removed, and the install is as it was. Never throws: what fails here is told. */
   async close(): Promise<void> {
+    this.#stop.abort();
     await this.#pool.destroy();
     this.#extraction?.close();
-    try {
-      if (!this.#committed) {
-        await this.#database?.discard();
-        for (const path of this.#temporaries) await removeTree(path);
-      }
-      if (this.#dumpFile !== null) await rm(this.#dumpFile, { force: true });
-    } finally {
-      const fresh = this.#cluster?.state === 'provisioned';
-      await this.#cluster?.release({ keep: this.#committed || !fresh });
-      // Only an empty one goes: what else is in it by now is not ours.
-      if (this.#madeHome && !this.#committed) await rmdir(this.#request.home).catch(() => {});
-      if (this.#lock !== null) await unlink(this.#lock).catch(() => {});
+    const attempt = (step: Promise<void> | undefined) => step?.catch((error: unknown) => this.#note(wordsOf(error)));
+    if (!this.handedOver) {
+      await attempt(this.#database?.discard());
+      for (const path of this.#temporaries) await attempt(removeTree(path));
     }
+    if (this.#dumpFile !== null) await attempt(removeTree(this.#dumpFile));
+    const fresh = this.#cluster?.state === 'provisioned';
+    await attempt(this.#cluster?.release({ keep: this.handedOver || !fresh }));
+    await attempt(this.#archive.handle.close());
   }
 
-  #progress({ extraction }: Staged) {
-    return extraction.progress;
+  #note(message: string): void {
+    this.#emit({ type: 'note', message });
   }
 
-  async #makeHome(): Promise<void> {
-    const { home } = this.#request;
-    if (await exists(home)) return;
-    await mkdir(home, { mode: 0o700 });
-    this.#madeHome = true;
-    await this.#giveToOwner(home);
+  #datastore({ datastore }: Judgement): Omit<NonNullable<RestoreResult['datastore']>, 'bytes'> {
+    const cluster = this.#cluster;
+    if (cluster === null) return datastore;
+    return { source: cluster.source, cluster: cluster.state, inPlace: !cluster.maySwap };
+  }
+
+  /** Waits for both; where one fails, it stops the other and waits for that, too: neither works on behind our back. */
+  async #bothOrNeither<T>(extracted: Promise<void>, replayed: Promise<T>): Promise<T> {
+    try {
+      const [, result] = await Promise.all([extracted, replayed]);
+      return result;
+    } catch (error) {
+      this.#stop.abort();
+      await Promise.allSettled([extracted, replayed]);
+      throw error;
+    }
   }
 
   /** A private directory beside the workspace, on the same file system, and the tree in it. */
   async #stagingTree(workspace: string): Promise<string> {
     const directory = dirname(workspace);
-    await mkdir(directory, { recursive: true });
-    await clearStaleTemporaries(directory);
     const staging = join(directory, temporaryName(basename(workspace)));
-    try {
-      await mkdir(staging, { mode: 0o700 });
-    } catch (cause) {
-      throw new SnapshotError('STAGING_WRITE', `cannot write beside the workspace, in ${directory}`, {
-        hint: 'make that directory writable, or choose another place with --workspace; nothing was changed',
-        cause,
-      });
-    }
-    this.#temporaries.push(staging);
     const tree = join(staging, 'workspace');
-    await mkdir(tree);
+    try {
+      await this.#context.made.make(directory);
+      await clearStaleTemporaries(directory);
+      this.#temporaries.push(staging);
+      await mkdir(staging, { mode: 0o700 });
+      await mkdir(tree);
+    } catch (cause) {
+      throw new SnapshotError(
+        'STAGING_WRITE',
+        `cannot write beside the workspace, in ${directory}: ${systemErrorText(cause)}`,
+        {
+          hint: 'make that directory writable, or choose another place with --workspace; nothing was changed',
+          cause,
+        },
+      );
+    }
     return tree;
   }
 
   async #takeDump(): Promise<DumpSink> {
-    const { home, options, signal } = this.#request;
-    this.#cluster = await leaseCluster(searchOf(home, { ...options, signal }));
+    const { home, options, signal } = this.request;
+    this.#cluster = await leaseCluster(datastoreSearch(home, { ...options, signal }));
     const cluster = this.#cluster;
     if (!cluster.maySwap) {
-      this.#emit({
-        type: 'note',
-        message:
-          'the database role may create no database: the dump is replayed into the live one, in one transaction, at the end',
-      });
-      this.#dumpFile = join(tmpdir(), temporaryName('datastore.sql'));
+      this.#note(
+        'the database role may create no database: the dump is replayed into the live one, in one transaction, at the end',
+      );
+      this.#dumpFile = join(dirname(home), temporaryName('datastore.sql'));
       const file = createWriteStream(this.#dumpFile, { flags: 'wx', mode: 0o600 });
       return new DumpSink(
         file,
@@ -405,17 +353,17 @@ class RestoreRun {
     return new DumpSink(stream, staged);
   }
 
-  async #stageConfig({ config, setup }: Relocation): Promise<Rename[]> {
-    const { home } = this.#request;
-    const files: Rename[] = [];
+  async #stageConfig({ config, setup }: Relocation): Promise<Move[]> {
+    const { home } = this.request;
+    const files: Move[] = [];
     for (const [name, content, mode] of [
       ['config.yaml', config, 0o600],
       ['setup.json', setup, 0o644],
     ] as const) {
       if (content === null) continue;
       const path = join(home, temporaryName(name));
-      const handle = await openPrivate(path, home);
       this.#temporaries.push(path);
+      const handle = await openPrivate(path, home);
       try {
         await handle.writeFile(content);
         await handle.chmod(mode);
@@ -423,118 +371,91 @@ class RestoreRun {
       } finally {
         await handle.close();
       }
-      await this.#giveToOwner(path);
+      await giveTo(this.#context.owner, path);
       files.push({ from: path, to: join(home, name) });
     }
     return files;
   }
 
-  #swapNames({ database }: Staged): SwapNames | null {
+  /** What the commit moves: what is there aside, what was staged in, and what is never archived from the one to the other. */
+  async #moves(
+    { workspace }: Judgement,
+    { tree, files }: Staged,
+    now: Date,
+  ): Promise<{ renames: Rename[]; carried: Move[] }> {
+    const suffix = `.before-restore-${createdAt(now).replaceAll(':', '')}`;
+    const renames: Rename[] = [];
+    const carried: Move[] = [];
+    const exchange = async ({ from, to }: Move) => {
+      const there = await inodeOf(to);
+      const previous = there === null ? null : await unused(to + suffix);
+      if (there !== null && previous !== null) {
+        renames.push({ from: to, to: previous, inode: there });
+        this.#previous.push({ what: to, where: previous });
+      }
+      renames.push({ from, to, inode: (await inodeOf(from)) ?? '' });
+      return previous;
+    };
+    if (tree !== null) {
+      const previous = await exchange({ from: tree, to: workspace });
+      if (previous !== null) carried.push(...(await findCarriedOver(workspace, tree, { previous, workspace })));
+    }
+    for (const file of files) await exchange(file);
+    return { renames, carried };
+  }
+
+  #swapNames({ database }: Staged, now: Date): SwapNames | null {
     if (database === null || this.#cluster === null) return null;
     const { liveDatabase: live, liveExists } = this.#cluster;
-    const previous = liveExists ? previousName(live, new Date()) : null;
-    return { staged: database.name, live, previous };
+    return { staged: database.name, live, previous: liveExists ? previousName(live, now) : null };
   }
 
   /** What is removed once the commit is done: all that was replaced, if so asked; an empty database in any case. */
   #discard({ databaseHolds }: Judgement, databases: SwapNames | null): Journal['discard'] {
-    const discard = this.#request.options.discardPrevious === true;
+    const discard = this.request.options.discardPrevious === true;
+    const paths = discard ? this.#previous.map(({ where }) => where) : [];
     const database = databases?.previous ?? null;
     if (database !== null && databaseHolds)
       this.#previous.push({ what: `database ${databases?.live}`, where: `database ${database}` });
-    return {
-      paths: discard ? this.#previous.filter(({ where }) => where.startsWith('/')).map(({ where }) => where) : [],
-      databases: database !== null && (discard || !databaseHolds) ? [database] : [],
-    };
+    return { paths, databases: database !== null && (discard || !databaseHolds) ? [database] : [] };
   }
 
-  async #replayInPlace(file: string, endSessions: boolean): Promise<void> {
+  async #replayInPlace(
+    file: string,
+    options: { endSessions: boolean; beforeCommit: (transaction: string) => Promise<void> },
+  ): Promise<void> {
     if (this.#cluster === null) return;
-    await replayInPlace(this.#cluster, createReadStream(file), { endSessions });
-  }
-
-  /** Under sudo: what root creates belongs to whoever owns the home, or the directory that it is made in. */
-  async #giveToOwner(path: string): Promise<void> {
-    if (process.getuid?.() !== 0) return;
-    const { home } = this.#request;
-    const { uid, gid } = await stat(this.#madeHome ? dirname(home) : home);
-    if (uid === 0) return;
-    const times = await lstat(path);
-    await runTool('chown', ['-Rh', `${uid}:${gid}`, '--', path]);
-    if (times.isDirectory()) {
-      await chmod(path, times.mode & 0o7777);
-      await utimes(path, times.atime, times.mtime);
-    }
+    await replayInPlace(this.#cluster, createReadStream(file), options);
   }
 }
 
-/** Takes the dump as it comes out of the archive, and tells what became of it. */
-class DumpSink {
-  /** The database it was replayed into; null where it was only kept. */
-  readonly staged: Promise<StagedDatabase | null>;
-  readonly #stream: Writable;
-
-  constructor(stream: Writable, staged: Promise<StagedDatabase | null>) {
-    this.#stream = stream;
-    this.staged = staged;
-    staged.catch(() => {});
-    stream.on('error', () => {});
+/** A system call that fails is no defect of this program. */
+function asSnapshotError(error: unknown): unknown {
+  const code = systemErrorCode(error);
+  if (error instanceof SnapshotError || code === undefined || !(error instanceof Error && 'syscall' in error)) {
+    return error;
   }
-
-  /** Where nobody takes the dump any more, `staged` says why. */
-  async write(content: Uint8Array): Promise<void> {
-    if (this.#stream.destroyed || this.#stream.write(content)) return;
-    const done = new AbortController();
-    const either = { signal: done.signal };
-    await Promise.race([once(this.#stream, 'drain', either), once(this.#stream, 'close', either)]).catch(() => {});
-    done.abort();
-  }
-
-  end(): void {
-    this.#stream.end();
-  }
-
-  fail(error: unknown): void {
-    this.#stream.destroy(error instanceof Error ? error : new Error(String(error)));
-  }
-}
-
-/** Makes everything on the file system of a directory durable: one call instead of one per file. */
-async function syncFileSystem(directory: string): Promise<void> {
-  try {
-    await runTool('sync', ['-f', directory]);
-  } catch {
-    // Not GNU's: sync everything.
-    await runTool('sync', []);
-  }
-  await syncDirectory(directory);
-}
-
-async function runTool(tool: string, args: readonly string[]): Promise<void> {
-  const child = spawn(tool, args, { stdio: 'ignore' });
-  const [status] = (await once(child, 'close')) as [number | null];
-  if (status !== 0) throw new SnapshotError('STAGING_WRITE', `${tool} ${args.join(' ')} failed with status ${status}`);
-}
-
-/** Removes a tree of ours, directories without permissions included. */
-async function removeTree(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true }).catch(async () => {
-    await runTool('chmod', ['-R', 'u+rwX', '--', path]).catch(() => {});
-    await rm(path, { recursive: true, force: true });
-  });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
+  const path = 'path' in error ? ` ${error.path}` : '';
+  const full = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code);
+  const words = `${error.syscall}${path}: ${systemErrorText(error)}`;
+  return new SnapshotError(
+    full ? 'STAGING_FULL' : 'STAGING_WRITE',
+    full ? `no room for the restore: ${words}` : `the restore could not be staged: ${words}`,
+    {
+      hint: full ? 'free some space; nothing was changed' : 'check the disk and the permissions; nothing was changed',
+      cause: error,
+    },
   );
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** A path that does not exist yet: this one, or with a number behind it. */
 async function unused(path: string): Promise<string> {
   for (let n = 1; ; n += 1) {
     const candidate = n === 1 ? path : `${path}-${n}`;
-    if (!(await exists(candidate))) return candidate;
+    if ((await inodeOf(candidate)) === null) return candidate;
   }
 }

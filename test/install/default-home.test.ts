@@ -1,14 +1,13 @@
 /** Whose install is meant when nobody says. */
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defaultHome } from '../../src/engine/install/index.js';
-import { failure } from './homes.js';
-
-const isRoot = process.geteuid?.() === 0;
+import { asOrdinaryUser, failure } from './homes.js';
 
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.restoreAllMocks();
 });
 
 describe('the default home', () => {
@@ -32,33 +31,40 @@ describe('the default home', () => {
     expect(error.hint).toBe('Name the Leoflow home with --home <dir>.');
   });
 
-  test.runIf(isRoot)('through sudo it is that of the person who typed it, whatever HOME says', () => {
+  test('SUDO_USER means nothing to an ordinary user', () =>
+    asOrdinaryUser(() => {
+      vi.stubEnv('SUDO_USER', 'root');
+      vi.stubEnv('HOME', '/home/somebody');
+      expect(defaultHome()).toBe('/home/somebody/.leoflow');
+    }));
+});
+
+describe('the default home through sudo', () => {
+  // Somebody whom the system knows, also where this is not run by root.
+  const { username, homedir: directory } = userInfo();
+  beforeEach(() => {
     vi.stubEnv('HOME', '/root-of-sudo');
+    // An ordinary user cannot become root: then only the answer to "are we root?" is changed, which is all that is asked.
+    vi.spyOn(process, 'geteuid').mockReturnValue(0);
+  });
+
+  test('is that of the person who typed it, whatever HOME says', () => {
+    vi.stubEnv('SUDO_USER', username);
+    expect(defaultHome()).toBe(join(directory, '.leoflow'));
     vi.stubEnv('SUDO_USER', 'nobody');
-    const home = defaultHome();
-    expect(home).toMatch(/^\/.*\.leoflow$/);
-    expect(home).not.toContain('/root-of-sudo');
-    vi.stubEnv('SUDO_USER', 'root');
-    expect(defaultHome()).toBe(join(userInfo().homedir, '.leoflow'));
+    expect(defaultHome()).toMatch(/^\/.*\.leoflow$/);
+    expect(defaultHome()).not.toContain('/root-of-sudo');
   });
 
-  test.runIf(isRoot)('without getent, /etc/passwd is asked', () => {
-    vi.stubEnv('SUDO_USER', 'root');
+  test('without getent, /etc/passwd is asked', () => {
+    vi.stubEnv('SUDO_USER', username);
     vi.stubEnv('PATH', '/nowhere');
-    expect(defaultHome()).toBe(join(userInfo().homedir, '.leoflow'));
+    expect(defaultHome()).toBe(join(directory, '.leoflow'));
   });
 
-  test.runIf(isRoot).each(['no-such-user', '--help', '0'])(
-    'a SUDO_USER that the system does not know: %s',
-    async (user) => {
-      vi.stubEnv('SUDO_USER', user);
-      const error = await failure('HOME_NOT_FOUND', () => defaultHome());
-      expect(error.message).toBe(`the home directory of ${user} ($SUDO_USER) could not be found`);
-    },
-  );
-
-  test.skipIf(isRoot)('SUDO_USER means nothing to an ordinary user', () => {
-    vi.stubEnv('SUDO_USER', 'root');
-    expect(defaultHome()).toBe(join(homedir(), '.leoflow'));
+  test.each(['no-such-user', '--help', '0'])('of a user that the system does not know: %s', async (user) => {
+    vi.stubEnv('SUDO_USER', user);
+    const error = await failure('HOME_NOT_FOUND', () => defaultHome());
+    expect(error.message).toBe(`the home directory of ${user} ($SUDO_USER) could not be found`);
   });
 });

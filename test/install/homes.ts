@@ -21,6 +21,18 @@ export function tree(root: string, entries: Record<string, string | Buffer | nul
   }
 }
 
+/** Runs an action as somebody whom file modes bind: as we are, or as `nobody` where we are root. */
+export async function asOrdinaryUser<T>(action: () => T | Promise<T>): Promise<T> {
+  const { geteuid, seteuid } = process;
+  if (geteuid?.() !== 0 || seteuid === undefined) return action();
+  seteuid('nobody');
+  try {
+    return await action();
+  } finally {
+    seteuid(0);
+  }
+}
+
 /** The error an action ends with; the test fails where it ends well or with another code. */
 export async function failure(code: ErrorCode, action: () => unknown): Promise<SnapshotError> {
   try {

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readInstall } from '../../src/engine/install/index.js';
-import { failure, scratch, tree } from './homes.js';
+import { asOrdinaryUser, failure, scratch, tree } from './homes.js';
 
 const CONFIG = '# mine\nworkspace: "~/flows"   # here\nunknown: [1, 2]\n';
 
@@ -172,15 +172,16 @@ describe('what is wrong is said, with what to do', () => {
     );
   });
 
-  test.skipIf(process.getuid?.() === 0)('files and directories that this user may not read', async () => {
-    const { base, home } = user({ '.leoflow/config.yaml': CONFIG, '.leoflow/setup.json': '{}', flows: null });
-    chmodSync(join(base, 'flows'), 0);
-    const workspace = await failure('WORKSPACE_UNREADABLE', () => readInstall(home));
-    expect(workspace.message).toContain('permission denied');
-    chmodSync(join(base, 'flows'), 0o700);
-    chmodSync(join(home, 'setup.json'), 0);
-    expect((await failure('SETUP_UNREADABLE', () => readInstall(home))).message).toContain('permission denied');
-    chmodSync(join(home, 'config.yaml'), 0);
-    expect((await failure('CONFIG_UNREADABLE', () => readInstall(home))).message).toContain('permission denied');
-  });
+  test('files and directories that this user may not read', () =>
+    asOrdinaryUser(async () => {
+      const { base, home } = user({ '.leoflow/config.yaml': CONFIG, '.leoflow/setup.json': '{}', flows: null });
+      chmodSync(join(base, 'flows'), 0);
+      const workspace = await failure('WORKSPACE_UNREADABLE', () => readInstall(home));
+      expect(workspace.message).toContain('permission denied');
+      chmodSync(join(base, 'flows'), 0o700);
+      chmodSync(join(home, 'setup.json'), 0);
+      expect((await failure('SETUP_UNREADABLE', () => readInstall(home))).message).toContain('permission denied');
+      chmodSync(join(home, 'config.yaml'), 0);
+      expect((await failure('CONFIG_UNREADABLE', () => readInstall(home))).message).toContain('permission denied');
+    }));
 });

@@ -27,6 +27,8 @@ const ROLES = new Map<string, Role>([
 /** NAME_MAX and PATH_MAX of every file system a workspace can have come from. */
 const NAME_BYTES = 255;
 const PATH_BYTES = 4095;
+/** What JSON leaves as it is: the other control characters, ends of lines, and what turns the direction of text around. */
+const UNSEEN = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * Judges a name. A leading `./`, as `tar c .` writes it, is taken off.
@@ -37,7 +39,10 @@ export function placeOf(name: string, kind: 'directory' | 'other'): Place {
   const plain = name.replace(/^(\.\/)+/, '');
   if (plain === '' || plain === '.') return { type: 'other' };
   const path = checkedPath(kind === 'directory' && plain.endsWith('/') ? plain.slice(0, -1) : plain, name);
-  if (path === 'workspace') return kind === 'directory' ? { type: 'workspace', path: '' } : { type: 'other' };
+  if (path === 'workspace') {
+    if (kind === 'directory') return { type: 'workspace', path: '' };
+    throw unsafe('the workspace itself is not a directory in it');
+  }
   if (path.startsWith('workspace/')) return { type: 'workspace', path: path.slice('workspace/'.length) };
   const role = ROLES.get(path);
   return role === undefined ? { type: 'other' } : { type: 'known', role };
@@ -45,7 +50,7 @@ export function placeOf(name: string, kind: 'directory' | 'other'): Place {
 
 /** Whether the target of a hard link is something in the workspace. @returns its path there @throws ARCHIVE_UNSAFE */
 export function hardLinkTarget(target: string, name: string): string {
-  const place = placeOf(target, 'other');
+  const place = placeOf(target, 'directory');
   if (place.type === 'workspace' && place.path !== '') return place.path;
   throw unsafe(`the hard link ${quoted(name)} points to ${quoted(target)}, outside of the workspace`);
 }
@@ -63,9 +68,10 @@ function checkedPath(path: string, name: string): string {
   return path;
 }
 
-/** A name for a message: quoted, control characters escaped, cut where it is long. */
+/** A name for a message: quoted, cut where it is long, and without anything that a terminal would act upon. */
 export function quoted(name: string): string {
-  return JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
+  const text = JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
+  return text.replace(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The error of an archive that must not be restored. */

@@ -10,7 +10,7 @@ export {
   encodeFileHeader,
 } from './entries.js';
 export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
-export { ChecksumLedger } from './ledger.js';
+export { ChecksumLedger, partOf } from './ledger.js';
 export {
   createdAt,
   decodeManifest,
@@ -30,6 +30,7 @@ export {
   syncDirectory,
   writeAll,
 } from './output.js';
+export { removeTree } from './remove-tree.js';
 export { type CompressSlice, Spool } from './spool.js';
 export { notAnArchive, readStream } from './stream-reader.js';
 export { damaged, type TarEvent, type TarHeader, type TarKind, TarReader } from './tar-reader.js';

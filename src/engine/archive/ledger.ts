@@ -6,9 +6,12 @@
  * part at a time.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, constants as fs, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants as fs, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { SnapshotError } from '../errors.js';
+import { quoted } from './entry-place.js';
+import { fileChunks } from './file-chunks.js';
 import { ENTRY } from './names.js';
 import { damaged } from './tar-reader.js';
 import { temporaryName } from './temporary.js';
@@ -16,6 +19,8 @@ import { temporaryName } from './temporary.js';
 /** Bytes of lines that are compared in memory at once. */
 const PART_BYTES = 16 << 20;
 const BUFFER_BYTES = 256 << 10;
+/** The longest line: a path of PATH_MAX bytes, all of them escaped, and more than room for the rest. */
+const MAX_LINE = 16 << 10;
 /** Names that an error lists. */
 const LISTED = 5;
 
@@ -57,12 +62,15 @@ class Lines {
 
   /** The lines, again from the first. (`readline` would also break them at other characters that names may hold.) */
   async *read(): AsyncGenerator<string> {
+    const decoder = new StringDecoder('utf8');
     let rest = '';
-    for await (const chunk of createReadStream('', { fd: this.fd, start: 0, autoClose: false, encoding: 'utf8' })) {
-      const lines = (rest + chunk).split('\n');
+    for await (const chunk of fileChunks(this.fd, BUFFER_BYTES)) {
+      const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';
+      if (rest.length > MAX_LINE) throw badLine(rest);
       yield* lines;
     }
+    rest += decoder.end();
     if (rest !== '') yield rest;
   }
 }
@@ -116,13 +124,25 @@ export class ChecksumLedger {
     this.#listed.flush();
     if (this.#found.digest() === this.#listed.digest()) return;
     const problems = await this.#compare();
-    if (problems.length === 0) return;
-    const more = problems.length > LISTED ? ` and ${problems.length - LISTED} more` : '';
+    if (problems.count === 0) return;
+    const more = problems.count > LISTED ? ` and ${problems.count - LISTED} more` : '';
     throw new SnapshotError(
       'CHECKSUM_MISMATCH',
-      `the archive does not hold what its ${ENTRY.checksums} lists: ${problems.slice(0, LISTED).join(', ')}${more}`,
+      `the archive does not hold what its ${ENTRY.checksums} lists: ${problems.first.join(', ')}${more}`,
       { hint: 'the archive is damaged: take another copy of it, or another backup; nothing was changed' },
     );
+  }
+
+  /** Names of the regular entries that came out of the archive, again from the first at every call. */
+  async *foundNames(): AsyncGenerator<string> {
+    this.#found.flush();
+    for await (const line of this.#found.read()) yield parseLine(line).name;
+  }
+
+  /** Size of that list. */
+  get foundBytes(): number {
+    this.#found.flush();
+    return this.#found.bytes;
   }
 
   close(): void {
@@ -130,26 +150,31 @@ export class ChecksumLedger {
     closeSync(this.#listed.fd);
   }
 
-  async #compare(): Promise<string[]> {
-    const problems: string[] = [];
+  /** What differs: how many, and the first of them. */
+  async #compare(): Promise<{ count: number; first: string[] }> {
+    const problems = { count: 0, first: [] as string[] };
+    const add = (name: string, what: string) => {
+      problems.count += 1;
+      if (problems.count <= LISTED) problems.first.push(`${quoted(name)} ${what}`);
+    };
     const parts = Math.ceil(Math.max(this.#listed.bytes, this.#found.bytes) / PART_BYTES);
     for (let part = 0; part < parts; part += 1) {
       const listed = new Map<string, string>();
       for await (const line of this.#listed.read()) {
         const { sha256, name } = parseLine(line);
         if (partOf(name, parts) !== part) continue;
-        if (listed.has(name)) problems.push(`${JSON.stringify(name)} is listed twice`);
+        if (listed.has(name)) add(name, 'is listed twice');
         listed.set(name, sha256);
       }
       for await (const line of this.#found.read()) {
         const { sha256, name } = parseLine(line);
         if (partOf(name, parts) !== part) continue;
         const expected = listed.get(name);
-        if (expected === undefined) problems.push(`${JSON.stringify(name)} is not listed`);
-        else if (expected !== sha256) problems.push(`${JSON.stringify(name)} differs`);
+        if (expected === undefined) add(name, 'is not listed');
+        else if (expected !== sha256) add(name, 'differs');
         listed.delete(name);
       }
-      for (const name of listed.keys()) problems.push(`${JSON.stringify(name)} is missing`);
+      for (const name of listed.keys()) add(name, 'is missing');
     }
     return problems;
   }
@@ -159,13 +184,23 @@ export class ChecksumLedger {
 function parseLine(line: string): { sha256: string; name: string } {
   const [, escaped, sha256, name] = /^(\\?)([0-9a-f]{64}) [ *](.+)$/s.exec(line) ?? [];
   if (sha256 === undefined || name === undefined) {
-    throw damaged(`a line of its ${ENTRY.checksums} is none: ${JSON.stringify(line.slice(0, 100))}`);
+    throw badLine(line);
   }
   if (escaped === '') return { sha256, name };
-  return { sha256, name: name.replace(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char)) };
+  return { sha256, name: name.replace(/\\(.)/g, (_, char: string) => UNESCAPED.get(char) ?? char) };
 }
 
-function partOf(name: string, parts: number): number {
+const UNESCAPED = new Map([
+  ['n', '\n'],
+  ['r', '\r'],
+]);
+
+function badLine(line: string): SnapshotError {
+  return damaged(`a line of its ${ENTRY.checksums} is none: ${quoted(line)}`);
+}
+
+/** Which of so many parts a name belongs to. */
+export function partOf(name: string, parts: number): number {
   if (parts === 1) return 0;
   return createHash('md5').update(name).digest().readUInt32LE(0) % parts;
 }

@@ -1,13 +1,14 @@
 /**
  * Where the archive goes. A file appears complete or not at all: it is written to a private temporary beside it, made durable, and renamed.
  */
-import { once } from 'node:events';
-import { constants, createWriteStream } from 'node:fs';
-import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { constants, openSync, type Stats } from 'node:fs';
+import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from '../errors.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from '../errors.js';
 import { clearStaleTemporaries, liveTemporaries, temporaryName } from './temporary.js';
 
 /** Takes the bytes of an archive, in order. */
@@ -18,13 +19,16 @@ export interface ArchiveOutput {
   readonly temporary: string | null;
   /** Bytes taken so far. */
   readonly size: number;
-  /** Resolves when the bytes have been handed on and more may come. */
+  /** Resolves when the bytes have been handed on and more may come. A stream may go on using them; a file does not. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Makes the archive durable and gives it its name. */
+  /** Makes the archive durable and gives it its name, unless the signal fires before. */
   commit(): Promise<void>;
   /** Removes what was written. Does nothing after `commit()`. */
   discard(): Promise<void>;
 }
+
+/** Archives that this process is writing: a temporary's name tells other processes. */
+const beingWritten = new Set<string>();
 
 /** Written bytes are pushed to the disk in steps of this size, so that the final flush is short. */
 const FLUSH_BYTES = 64 << 20;
@@ -35,7 +39,7 @@ const FLUSH_BYTES = 64 << 20;
  * @throws OUTPUT_DIRECTORY, OUTPUT_IS_DIRECTORY, OUTPUT_BUSY, OUTPUT_FULL, OUTPUT_WRITE
  */
 export async function openFileOutput(file: string, signal: AbortSignal): Promise<ArchiveOutput> {
-  const path = await realpath(file).catch(() => resolve(file));
+  const path = await followed(resolve(file));
   const directory = dirname(path);
   const existing = await stat(path).catch(() => null);
   if (existing?.isDirectory() || file.endsWith('/')) {
@@ -43,7 +47,10 @@ export async function openFileOutput(file: string, signal: AbortSignal): Promise
       hint: `name a file in it: --output ${join(file, 'leoflow-backup.tar.gz')}`,
     });
   }
-  if (existing !== null && !existing.isFile()) return openStreamOutput(createWriteStream(path), signal);
+  if (existing !== null && !existing.isFile()) {
+    const stream = await openSpecial(path, existing, signal);
+    return openStreamOutput(stream, signal, { close: true });
+  }
   const parent = await stat(directory).catch((cause: unknown) => {
     throw new SnapshotError('OUTPUT_DIRECTORY', `the output directory ${directory}: ${systemErrorText(cause)}`, {
       hint: `create it first: mkdir -p ${directory}`,
@@ -57,10 +64,11 @@ export async function openFileOutput(file: string, signal: AbortSignal): Promise
   }
   await clearStaleTemporaries(directory);
   const name = basename(path);
+  if (beingWritten.has(path)) throw busy(process.pid, path);
   await refuseIfBusy(directory, name, path, () => true);
   const temporary = join(directory, temporaryName(name));
   const handle = await openPrivate(temporary, directory);
-  const output = new FileOutput(path, temporary, handle);
+  const output = new FileOutput(path, temporary, handle, signal);
   try {
     // Two that started in the same moment have not seen each other above; now the one with the greater name gives way.
     await refuseIfBusy(directory, name, path, (other) => other < basename(temporary));
@@ -71,23 +79,33 @@ export async function openFileOutput(file: string, signal: AbortSignal): Promise
   return output;
 }
 
+/** Where a path leads: through all links, also where the last one leads to nothing yet. */
+async function followed(path: string, links = 40): Promise<string> {
+  const real = await realpath(path).catch(() => null);
+  if (real !== null) return real;
+  const target = await readlink(path).catch(() => null);
+  if (target === null || links === 0) return path;
+  return followed(resolve(dirname(path), target), links - 1);
+}
+
 /**
  * An archive that streams into something else; what has been written cannot be taken back.
  *
  * @param signal ends a wait for a reader that does not read
+ * @param more `close`: the stream is ours, and destroyed when the archive is discarded
  */
-export function openStreamOutput(stream: Writable, signal: AbortSignal): ArchiveOutput {
+export function openStreamOutput(stream: Writable, signal: AbortSignal, more: { close?: boolean } = {}): ArchiveOutput {
   let size = 0;
   let failure: unknown;
   stream.on('error', (error) => {
     failure ??= error;
   });
   const check = () => {
-    if (failure === undefined) return;
-    throw new SnapshotError('OUTPUT_WRITE', `the output stream failed: ${systemErrorText(failure)}`, {
-      hint: 'the program that reads the archive stopped early; look at its own message',
-      cause: failure,
-    });
+    if (failure !== undefined) throw streamError(failure);
+  };
+  const checkOpen = () => {
+    if (stream.destroyed) failure ??= stream.errored ?? new Error('it was closed');
+    check();
   };
   return {
     path: null,
@@ -96,29 +114,72 @@ export function openStreamOutput(stream: Writable, signal: AbortSignal): Archive
       return size;
     },
     async write(bytes) {
-      check();
+      checkOpen();
       size += bytes.length;
       if (!stream.write(bytes)) await drained(stream, signal);
       throwIfAborted(signal);
-      check();
+      checkOpen();
     },
     async commit() {
       stream.end();
       await finished(stream, { readable: false, signal }).catch((error: unknown) => {
         failure ??= error;
       });
+      throwIfAborted(signal);
       check();
     },
-    async discard() {},
+    async discard() {
+      if (more.close === true) stream.destroy();
+    },
   };
 }
 
 /** Resolves when a stream takes more, has failed or was closed, or the signal fires; leaves no listener behind. */
-async function drained(stream: Writable, signal: AbortSignal): Promise<void> {
-  const done = new AbortController();
-  const either = { signal: AbortSignal.any([signal, done.signal]) };
-  await Promise.race([once(stream, 'drain', either), once(stream, 'close', either)]).catch(() => {});
-  done.abort();
+function drained(stream: Writable, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of ['drain', 'close', 'error']) stream.off(event, done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    for (const event of ['drain', 'close', 'error']) stream.on(event, done);
+    signal.addEventListener('abort', done);
+  });
+}
+
+/** Time between two looks whether a FIFO has a reader, in milliseconds. */
+const READER_POLL = 100;
+
+/** Opens a device, or a FIFO once somebody reads it: in ways that a signal can end, which waits inside of open() and write() are not. */
+async function openSpecial(path: string, stats: Stats, signal: AbortSignal): Promise<Writable> {
+  for (;;) {
+    throwIfAborted(signal);
+    try {
+      if (!stats.isFIFO()) return (await open(path, constants.O_WRONLY)).createWriteStream();
+      const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      return new Socket({ fd, readable: false, writable: true });
+    } catch (cause) {
+      if (!stats.isFIFO() || systemErrorCode(cause) !== 'ENXIO') throw writeError(path, cause);
+    }
+    await sleep(READER_POLL, undefined, { signal }).catch(() => {
+      throw interrupted();
+    });
+  }
+}
+
+function streamError(cause: unknown): SnapshotError {
+  const text = systemErrorText(cause);
+  if (isFull(cause)) {
+    return new SnapshotError('OUTPUT_FULL', `no room to write the archive: ${text}`, {
+      hint: 'free some space, or write the archive to another file system',
+      cause,
+    });
+  }
+  return new SnapshotError('OUTPUT_WRITE', `the output stream failed: ${text}`, {
+    hint: 'the program that reads the archive stopped early; look at its own message',
+    cause,
+  });
 }
 
 /**
@@ -156,14 +217,18 @@ export async function writeAll(handle: FileHandle, path: string, bytes: Uint8Arr
 
 /** Makes a rename or an unlink in the directory durable. */
 export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY);
+  const handle = await open(directory, constants.O_RDONLY).catch((error: unknown) => {
+    // A directory that may be written but not read cannot be flushed either.
+    if (systemErrorCode(error) === 'EACCES') return null;
+    throw error;
+  });
   try {
-    await handle.sync();
+    await handle?.sync();
   } catch (error) {
     // Some file systems (SMB, FUSE) cannot; they have nothing better to offer.
     if (!['EINVAL', 'ENOTSUP', 'EISDIR'].includes(systemErrorCode(error) ?? '')) throw error;
   } finally {
-    await handle.close();
+    await handle?.close();
   }
 }
 
@@ -171,15 +236,18 @@ class FileOutput implements ArchiveOutput {
   readonly path: string;
   readonly temporary: string;
   readonly #handle: FileHandle;
+  readonly #signal: AbortSignal;
   #size = 0;
   #flushed = 0;
   #flushing: Promise<void> = Promise.resolve();
   #settled = false;
 
-  constructor(path: string, temporary: string, handle: FileHandle) {
+  constructor(path: string, temporary: string, handle: FileHandle, signal: AbortSignal) {
     this.path = path;
     this.temporary = temporary;
     this.#handle = handle;
+    this.#signal = signal;
+    beingWritten.add(path);
   }
 
   get size(): number {
@@ -187,7 +255,7 @@ class FileOutput implements ArchiveOutput {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    await writeAll(this.#handle, this.temporary, bytes);
+    await writeAll(this.#handle, this.path, bytes);
     this.#size += bytes.length;
     if (this.#size - this.#flushed < FLUSH_BYTES) return;
     this.#flushed = this.#size;
@@ -202,20 +270,29 @@ class FileOutput implements ArchiveOutput {
       await this.#flushing;
       await this.#handle.sync();
       await this.#handle.close();
-      await rename(this.temporary, this.path);
     } catch (cause) {
       throw writeError(this.path, cause);
     }
-    this.#settled = true;
+    // The flush can take long; whoever stopped it meanwhile does not want the archive any more.
+    throwIfAborted(this.#signal);
+    await rename(this.temporary, this.path).catch((cause: unknown) => {
+      throw writeError(this.path, cause);
+    });
+    this.#settle();
     await syncDirectory(dirname(this.path));
   }
 
   async discard(): Promise<void> {
     if (this.#settled) return;
-    this.#settled = true;
     await this.#flushing.catch(() => {});
     await this.#handle.close().catch(() => {});
     await unlink(this.temporary).catch(() => {});
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    beingWritten.delete(this.path);
   }
 }
 
@@ -226,15 +303,22 @@ async function refuseIfBusy(
   counts: (other: string) => boolean,
 ): Promise<void> {
   const other = (await liveTemporaries(directory, name)).find((candidate) => counts(candidate.file));
-  if (other === undefined) return;
-  throw new SnapshotError('OUTPUT_BUSY', `another backup (process ${other.pid}) is writing ${path}`, {
+  if (other !== undefined) throw busy(other.pid, path);
+}
+
+function busy(pid: number, path: string): SnapshotError {
+  return new SnapshotError('OUTPUT_BUSY', `another backup (process ${pid}) is writing ${path}`, {
     hint: 'wait for it to end, or choose another --output',
   });
 }
 
+function isFull(cause: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemErrorCode(cause) ?? '');
+}
+
 function writeError(path: string, cause: unknown): unknown {
   if (systemErrorCode(cause) === undefined) return cause;
-  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemErrorCode(cause) ?? '')) {
+  if (isFull(cause)) {
     return new SnapshotError('OUTPUT_FULL', `no room to write ${path}: ${systemErrorText(cause)}`, {
       hint: 'free some space, or write the archive to another file system with --output',
       cause,

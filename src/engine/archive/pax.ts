@@ -2,6 +2,7 @@
  * PAX records (POSIX.1-2001): `<length> <key>=<value>\n`, where the length counts itself. One that lies about it is refused.
  */
 import { isUtf8 } from 'node:buffer';
+import { quoted } from './entry-place.js';
 import { damaged } from './tar-reader.js';
 
 /** The records that matter to a restore; all others are skipped. */
@@ -36,18 +37,19 @@ export function parsePax(content: Buffer): PaxRecords {
 function apply(records: PaxRecords, key: string, value: Buffer): void {
   if (key === 'path' || key === 'linkpath') {
     if (value.includes(0)) throw damaged(`a PAX ${key} has a NUL in it`);
-    if (!isUtf8(value)) throw damaged(`a PAX ${key} is not UTF-8: ${JSON.stringify(value.toString('latin1'))}`);
+    if (!isUtf8(value)) throw damaged(`a PAX ${key} is not UTF-8: ${quoted(value.toString('latin1'))}`);
     records[key] = value.toString();
   } else if (key === 'size') {
     const text = value.toString('latin1');
     const size = Number(text);
-    if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(size)) throw damaged(`a PAX size is impossible: ${text}`);
+    if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(size))
+      throw damaged(`a PAX size is impossible: ${quoted(text)}`);
     records.size = size;
   } else if (key === 'mtime') {
     const text = value.toString('latin1');
     const seconds = Math.floor(Number(text));
     if (!/^-?[0-9]+(\.[0-9]*)?$/.test(text) || !Number.isSafeInteger(seconds))
-      throw damaged(`a PAX mtime is impossible: ${text}`);
+      throw damaged(`a PAX mtime is impossible: ${quoted(text)}`);
     records.mtime = seconds;
   } else if (key.startsWith('GNU.sparse.')) {
     throw damaged('it holds a sparse file in a form of GNU tar that is not supported: repack it without --sparse');

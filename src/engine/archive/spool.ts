@@ -47,7 +47,8 @@ export class Spool {
     const path = join(directory, temporaryName(name));
     const handle = await openPrivate(path, directory);
     await unlink(path);
-    return new Spool(handle, path, compress, limit);
+    // In messages it goes by the name of what it is for: its own is gone.
+    return new Spool(handle, join(directory, name), compress, limit);
   }
 
   /** Bytes of content taken so far. */

@@ -1,10 +1,10 @@
 /**
  * Reading an archive from its first byte to its last: the way for those without members of ours (the Go implementation's, or repacked ones).
  */
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { SnapshotError, systemErrorCode } from '../errors.js';
+import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
+import { fileChunks } from './file-chunks.js';
 import { truncated } from './member-reader.js';
 import { damaged, type TarEvent, TarReader } from './tar-reader.js';
 
@@ -23,10 +23,8 @@ export async function* readStream(
   onRead?: (bytes: number) => void,
 ): AsyncGenerator<TarEvent> {
   if (fileSize === 0) throw notAnArchive('it is empty');
-  // The descriptor is the caller's, and `start` makes the stream read by position.
-  const file = createReadStream('', { fd, start: 0, autoClose: false, highWaterMark: CHUNK_BYTES });
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  pipeline(file, gunzip, () => {});
+  const fed = pipeline(fileChunks(fd, CHUNK_BYTES), gunzip).catch(() => {});
   const reader = new TarReader();
   try {
     for await (const chunk of gunzip) {
@@ -35,27 +33,40 @@ export async function* readStream(
       yield* reader.push(chunk as Buffer);
     }
   } catch (error) {
-    throw streamError(error, gunzip.bytesWritten === 0 || reader.position === 0);
+    throw streamError(error, reader);
   } finally {
     gunzip.destroy();
-    file.destroy();
+    // The descriptor is the caller's, who may close it from here on.
+    await fed;
   }
-  if (!reader.betweenEntries) throw truncated();
-  if (!reader.ended) throw reader.position === 0 ? notAnArchive('there is no tar archive in it') : truncated();
-  if (gunzip.bytesWritten !== fileSize) throw damaged('there is something behind its end');
+  if (!reader.recognized && !reader.ended) throw notAnArchive('there is no tar archive in it');
+  if (!reader.betweenEntries || !reader.ended) throw truncated();
+  if (gunzip.bytesWritten !== fileSize) throw somethingBehind();
 }
 
-function streamError(error: unknown, atTheStart: boolean): unknown {
-  switch (systemErrorCode(error)) {
-    case 'Z_BUF_ERROR':
-      return truncated();
-    case 'Z_DATA_ERROR':
-      if (atTheStart && error instanceof Error && /incorrect header/.test(error.message))
-        return notAnArchive('it is not gzip');
-      return damaged(error instanceof Error ? error.message : String(error));
-    default:
-      return error;
+function streamError(error: unknown, reader: TarReader): unknown {
+  if (error instanceof SnapshotError) {
+    return error.code === 'ARCHIVE_DAMAGED' && !reader.recognized
+      ? notAnArchive('there is no tar archive in it')
+      : error;
   }
+  const code = systemErrorCode(error);
+  if (code === 'Z_BUF_ERROR') return truncated();
+  // Zeros end the stream for zlib, and a member may stand behind them.
+  if (code === 'ERR_STREAM_PUSH_AFTER_EOF') return somethingBehind();
+  if (code?.startsWith('Z_')) {
+    const text = systemErrorText(error);
+    return !reader.recognized && /incorrect header/.test(text) ? notAnArchive('it is not gzip') : damaged(text);
+  }
+  if (code === undefined) return error;
+  return new SnapshotError('INPUT_UNREADABLE', `the archive cannot be read: ${systemErrorText(error)}`, {
+    hint: 'check the disk it lies on, or take another copy; nothing was changed',
+    cause: error,
+  });
+}
+
+function somethingBehind(): SnapshotError {
+  return damaged('there is something behind its end');
 }
 
 /** The error of a file that is something else. */

@@ -7,6 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { SnapshotError } from '../errors.js';
+import { quoted } from './entry-place.js';
 import { RECORD_BYTES } from './member.js';
 import { type PaxRecords, parsePax } from './pax.js';
 
@@ -64,6 +65,8 @@ type Taking =
 export class TarReader {
   /** Whether the end-of-archive marker has been seen. */
   ended = false;
+  /** Whether it has begun as a tar archive does. */
+  recognized = false;
   /** Bytes taken so far; at an `entry` event, those up to the end of its header. */
   position = 0;
   #state: State = { at: 'header' };
@@ -109,7 +112,8 @@ export class TarReader {
 
   /** Whether the bytes so far end between two entries. */
   get betweenEntries(): boolean {
-    return (this.#state.at === 'header' || this.#state.at === 'end') && this.#rest.length === 0 && isEmpty(this.#next);
+    if (this.#state.at === 'end') return true;
+    return this.#state.at === 'header' && this.#rest.length === 0 && isEmpty(this.#next) && this.#zeros === 0;
   }
 
   *#complete(state: Taking): Generator<TarEvent> {
@@ -130,7 +134,9 @@ export class TarReader {
       return;
     }
     if (this.#zeros > 0) throw damaged('a single empty record stands between entries');
+    this.recognized ||= record.toString('latin1', 257, 262) === 'ustar';
     checkSum(record);
+    this.recognized = true;
     const type = record[156] as number;
     const size = this.#size(record, type);
     const padding = (RECORD_BYTES - (size % RECORD_BYTES)) % RECORD_BYTES;
@@ -160,7 +166,7 @@ export class TarReader {
     const name = pax.path ?? this.#next.longName ?? ownName;
     const linkname = pax.linkpath ?? this.#next.longLink ?? text(record.subarray(157, 257), 'link target');
     const kind = kindOf(type, name);
-    if (size > 0 && kind !== 'file') throw damaged(`the ${kind} ${JSON.stringify(name)} has content`);
+    if (size > 0 && kind !== 'file') throw damaged(`the ${kind} ${quoted(name)} has content`);
     return {
       name,
       kind,
@@ -212,9 +218,7 @@ function kindOf(type: number, name: string): TarKind {
       return 'hardlink';
     default:
       if (SPECIAL_TYPES.has(type)) return 'special';
-      throw damaged(
-        `the entry ${JSON.stringify(name)} is of the unknown type ${JSON.stringify(String.fromCharCode(type))}`,
-      );
+      throw damaged(`the entry ${quoted(name)} is of the unknown type ${quoted(String.fromCharCode(type))}`);
   }
 }
 
@@ -231,7 +235,7 @@ function text(field: Buffer, what: string): string {
   const nul = field.indexOf(0);
   const bytes = nul === -1 ? field : field.subarray(0, nul);
   if (nul !== -1 && !isZero(field.subarray(nul))) throw damaged(`a ${what} has a NUL in it`);
-  if (!isUtf8(bytes)) throw damaged(`a ${what} is not UTF-8: ${JSON.stringify(bytes.toString('latin1'))}`);
+  if (!isUtf8(bytes)) throw damaged(`a ${what} is not UTF-8: ${quoted(bytes.toString('latin1'))}`);
   return bytes.toString();
 }
 
@@ -247,7 +251,7 @@ function number(record: Buffer, offset: number, length: number, what: string): n
     return Number(value);
   }
   const digits = record.toString('latin1', offset, offset + length).replace(/^[ \0]+|[ \0].*$/gs, '');
-  if (!/^[0-7]*$/.test(digits)) throw damaged(`the ${what} of an entry is not a number: ${JSON.stringify(digits)}`);
+  if (!/^[0-7]*$/.test(digits)) throw damaged(`the ${what} of an entry is not a number: ${quoted(digits)}`);
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }
 

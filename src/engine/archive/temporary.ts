@@ -6,9 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { removeTree } from './remove-tree.js';
 
 const NAME = /^\.(.+)\.leoflow-([0-9a-f]{8})-(\d+)-([0-9a-f]{8})-\d+\.partial$/s;
 let sequence = 0;
@@ -16,9 +17,7 @@ let sequence = 0;
 /** A new name for a temporary of `name`, beside it. */
 export function temporaryName(name: string): string {
   sequence += 1;
-  // Room for the suffix within the 255 bytes of a file name.
-  const stem = Buffer.from(name).subarray(0, 190).toString().replaceAll('\ufffd', '');
-  return `.${stem}.leoflow-${machine()}-${process.pid}-${processStart(process.pid) ?? UNKNOWN_START}-${sequence}.partial`;
+  return `.${stemOf(name)}.leoflow-${machine()}-${process.pid}-${processStart(process.pid) ?? UNKNOWN_START}-${sequence}.partial`;
 }
 
 /** Whether a file name is that of a temporary of this program, dead or alive. */
@@ -29,14 +28,21 @@ export function isTemporaryName(name: string): boolean {
 /** Removes the temporaries (files, staging directories) of dead processes of this machine from a directory. */
 export async function clearStaleTemporaries(directory: string): Promise<void> {
   for (const { file, alive } of await temporaries(directory)) {
-    if (!alive) await rm(join(directory, file), { recursive: true, force: true }).catch(() => {});
+    if (!alive) await removeTree(join(directory, file)).catch(() => {});
   }
 }
 
 /** The temporaries of `name` that other living processes write. */
 export async function liveTemporaries(directory: string, name: string): Promise<{ file: string; pid: number }[]> {
   const found = await temporaries(directory);
-  return found.filter((temporary) => temporary.alive && temporary.name === name && temporary.pid !== process.pid);
+  return found.filter(
+    (temporary) => temporary.alive && temporary.name === stemOf(name) && temporary.pid !== process.pid,
+  );
+}
+
+/** As much of a name as leaves room for the suffix within the 255 bytes of a file name. */
+function stemOf(name: string): string {
+  return Buffer.from(name).subarray(0, 190).toString().replaceAll('\ufffd', '');
 }
 
 async function temporaries(directory: string): Promise<{ file: string; name: string; pid: number; alive: boolean }[]> {
@@ -58,7 +64,7 @@ function isAlive(pid: number, start: string | undefined): boolean {
     // EPERM: it lives, but is not ours.
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
   }
-  return start === UNKNOWN_START || start === (processStart(pid) ?? start);
+  return !isZombie(pid) && (start === UNKNOWN_START || start === (processStart(pid) ?? start));
 }
 
 /** Host name and PID namespace, hashed: where a process number means something. */
@@ -72,13 +78,28 @@ function machine(): string {
   return short(`${hostname()}\0${namespace}`);
 }
 
+/** Whether a process is dead, but still listed: where the first process of a container collects no orphans, for ever. */
+function isZombie(pid: number): boolean {
+  return processStatus(pid)?.[0] === 'Z';
+}
+
 /** When a process began, hashed with the boot it began in; undefined where the system does not say. */
 function processStart(pid: number): string | undefined {
+  const startTime = processStatus(pid)?.[19];
+  if (startTime === undefined) return undefined;
+  try {
+    return short(`${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()}\0${startTime}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The fields of `/proc/<pid>/stat` from the third on, the state; undefined where there are none. */
+function processStatus(pid: number): string[] | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the command in parentheses and may hold spaces; the start time is the 20th after it.
-    const startTime = status.slice(status.lastIndexOf(')') + 2).split(' ')[19];
-    return short(`${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()}\0${startTime}`);
+    // The second field is the command in parentheses, and may hold spaces.
+    return status.slice(status.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }

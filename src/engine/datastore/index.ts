@@ -3,10 +3,13 @@
  */
 export type { Session } from './cluster/admin.js';
 export { type ClusterLease, type ClusterReport, inspectCluster, leaseCluster } from './cluster/lease.js';
+export { clusterRuns, type ServedCluster, serveCluster, stopCluster } from './cluster/serve.js';
+export { requireShortSocket } from './cluster/server.js';
 export { previousName, type SwapNames } from './cluster/swap.js';
-export type { Connection } from './connection.js';
+export { type Connection, DATABASE, pgdataOf, ROLE } from './connection.js';
 export { type Dump, startDump } from './dump.js';
 export { type Datastore, type DatastoreOptions, openDatastore } from './open.js';
+export { findPrograms, PROGRAMS, type ProgramDirectory } from './programs.js';
 export { type DumpHeader, HEADER_SIZE, parseDumpHeader, requireServerFor } from './replay/dump-header.js';
 export { requirePsqlWithRestrict } from './replay/restrict.js';
 export { stagedName } from './replay/sandbox.js';
@@ -20,6 +23,7 @@ export {
   swapDatabases,
   swapIsDone,
   sweepStaged,
+  transactionIsCommitted,
   undoSwap,
 } from './restore.js';
 export type { PostgresTools } from './tools.js';

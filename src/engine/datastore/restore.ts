@@ -4,11 +4,13 @@
  * Each step is whole or does nothing, and each way back may be taken at any time and more than once: a restore that was killed does not know how far
  * it came.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SnapshotError } from '../errors.js';
-import { busy, type Session, sessionsOf } from './cluster/admin.js';
+import { administer, busy, type Session, sessionsOf } from './cluster/admin.js';
 import type { ClusterLease } from './cluster/lease.js';
 import { isSwapped, requireIdle, type SwapNames, swap, undo } from './cluster/swap.js';
-import { replaceContent } from './replay/in-place.js';
+import { literal } from './psql.js';
+import { type InPlaceOptions, replaceContent } from './replay/in-place.js';
 import { discard, stage, stagedName, sweep } from './replay/sandbox.js';
 
 /** A replayed dump in a database of its own, owned by the real role. */
@@ -40,13 +42,14 @@ export async function stageDatabase(
  * Replaces the content of the live database in one transaction, where the role may create neither databases nor roles. When it throws, the content is
  * what it was; when it returns, there is no way back.
  *
- * @param options `endSessions`: end whatever is connected, instead of refusing
+ * @param options `endSessions`: end whatever is connected, instead of refusing; `beforeCommit`: told the transaction's number when all but the commit
+ *   is done, for {@link transactionIsCommitted}
  * @throws `DATASTORE_BUSY`, `REPLAY_UNSAFE`, `REPLAY_FAILED`, `INTERRUPTED`
  */
 export async function replayInPlace(
   lease: ClusterLease,
   dump: AsyncIterable<Uint8Array>,
-  options: { signal?: AbortSignal | undefined; endSessions: boolean },
+  options: InPlaceOptions,
 ): Promise<void> {
   if (!lease.liveExists) {
     throw new SnapshotError(
@@ -61,6 +64,30 @@ export async function replayInPlace(
   if (!options.endSessions) await requireIdle(lease, lease.liveDatabase);
   const { psql, source } = lease;
   await replaceContent({ psql, connection, source, serverVersionNum }, dump, options);
+}
+
+/** Time between two looks at a transaction under way, and how many there are: a server notices at once that its client is gone. */
+const LOOK_MS = 100;
+const LOOKS = 600;
+
+/**
+ * Whether a transaction of {@link replayInPlace} was committed: for a restore that was killed and does not know. Waits for one that is still under way.
+ *
+ * @throws `RECOVERY_FAILED` where the server cannot tell
+ */
+export async function transactionIsCommitted(lease: ClusterLease, transaction: string): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look += 1) {
+    const status = await administer(lease, `SELECT txid_status(${literal(transaction)}::bigint);`);
+    if (status === 'committed') return true;
+    if (status === 'aborted') return false;
+    if (status !== 'in progress') break;
+    await sleep(LOOK_MS);
+  }
+  throw new SnapshotError(
+    'RECOVERY_FAILED',
+    `the datastore at ${lease.source} does not tell whether transaction ${transaction} was committed`,
+    { hint: 'see whether something still works on the database, then run: leoflow lite restore --recover' },
+  );
 }
 
 /**

@@ -9,6 +9,7 @@ import { lstat, opendir, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
 import { configString, parseConfig } from './config.js';
+import { DEV_FILES, TOOLS } from './home-entries.js';
 import { type InstallFile, kindOf, readInstallFile } from './install-file.js';
 import { resolveWorkspace } from './read-install.js';
 
@@ -22,12 +23,6 @@ export type HomeState =
 /** What is known of the datastore; `unknown` (there is one, but it could not be asked) counts as an install. */
 export type DatastoreState = 'absent' | 'empty' | 'tables' | 'unknown';
 
-/**
- * Directories of tools and sources, which `leoflow setup` fetches again, and of a cluster whose making was broken off: what they hold does not
- * matter.
- */
-const TOOLS = new Set(['postgres', 'python', 'venv', 'pysrc', '.pgdata-provisioning']);
-const DEV_FILES = new Set(['postgres.log', 'db-port']);
 /** Files that a scaffold may put into a new workspace, none of them longer than this many bytes. */
 const SCAFFOLD = new Set(['README.md', '.gitignore', '.leoflowignore']);
 const SCAFFOLD_BYTES = 4096;

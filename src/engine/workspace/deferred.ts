@@ -29,6 +29,11 @@ export class DeferredEntries {
     unlinkSync(path);
   }
 
+  /** Size of the list. */
+  get bytes(): number {
+    return this.#end;
+  }
+
   add({ directories, links }: Batch): void {
     if (directories.length === 0 && links.length === 0) return;
     this.directories += directories.length;
@@ -43,15 +48,15 @@ export class DeferredEntries {
 
   /** Creates the links, then finishes the directories. @throws ARCHIVE_UNSAFE, STAGING_FULL, STAGING_WRITE */
   apply(tree: StagingTree): void {
-    for (const { links } of this.#read()) {
+    for (const { links } of this.read()) {
       // A hard link may point to a file whose name it makes a second one; never to a link, which would be followed later.
       for (const link of links) if (link.kind === 'hardlink') tree.createLink(link);
     }
-    for (const { links } of this.#read()) {
+    for (const { links } of this.read()) {
       for (const link of links) if (link.kind === 'symlink') tree.createLink(link);
     }
     const impassable: StagedDirectory[] = [];
-    for (const { directories } of this.#read()) {
+    for (const { directories } of this.read()) {
       for (const directory of directories) {
         if ((directory.mode & PASSABLE) === PASSABLE) tree.finishDirectory(directory);
         else impassable.push(directory);
@@ -65,7 +70,8 @@ export class DeferredEntries {
     closeSync(this.#fd);
   }
 
-  *#read(): Generator<Batch> {
+  /** What was added, in that order, again from the first at every call. */
+  *read(): Generator<Batch> {
     for (const { position, length } of this.#batches) {
       const bytes = Buffer.allocUnsafe(length);
       for (let done = 0; done < length; ) done += readSync(this.#fd, bytes, done, length - done, position + done);

@@ -11,7 +11,7 @@ export interface EntryTable {
   kinds: Uint8Array;
   /** Permission bits. */
   modes: Uint16Array;
-  /** Bytes; 0 unless a file. */
+  /** Bytes of a file's content, or of a symlink's target; 0 for a directory. */
   sizes: Float64Array;
   /** Modification time: whole seconds since 1970, towards the past, and the nanoseconds after them. 64 bits of nanoseconds end in 2262. */
   seconds: Float64Array;

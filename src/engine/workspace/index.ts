@@ -1,5 +1,6 @@
 /** The workspace: what belongs into the archive, in which order and blocks, and how it is read. */
 export { type Cut, cutBlocks } from './blocks.js';
+export { arriving } from './carried-error.js';
 export { DeferredEntries } from './deferred.js';
 export { wholeSeconds } from './entry-table.js';
 export { type ExclusionRules, isBuiltInExclusion } from './exclusion.js';
@@ -13,6 +14,7 @@ export {
   type SegmentResult,
   type SegmentTask,
 } from './pack.js';
+export { checkPlaces } from './place-check.js';
 export { type ScanResult, type ScanTask, scanShards } from './scan.js';
 export { type StagedDirectory, type StagedLink, StagingTree, stagingError } from './staging-tree.js';
 export {

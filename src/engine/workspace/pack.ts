@@ -130,22 +130,42 @@ export function readWarning(path: string, error: unknown): Warning {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return { code: 'vanished', path, message: 'it vanished before it could be read', incomplete: true };
   }
-  // O_NOFOLLOW met a link: the file was replaced.
+  // O_NOFOLLOW met a link.
   if (code === 'ELOOP')
     return { code: 'changed', path, message: 'it was replaced by a link, it is left out', incomplete: true };
+  // A socket cannot be opened.
+  const replaced = code === 'ENXIO' ? new Replaced('file') : error;
+  if (replaced instanceof Replaced)
+    return { code: 'changed', path, message: `${replaced.message}, it is left out`, incomplete: true };
   return { code: 'unreadable', path, message: `it cannot be read: ${systemErrorText(error)}`, incomplete: true };
 }
 
-/** Opens a file for reading, and nothing but a file. @throws system errors; EINVAL when it is no regular file any more */
+/** Something else stands where the scan saw a file or a link. */
+class Replaced extends Error {
+  /** @param kind what it was */
+  constructor(kind: string) {
+    super(`it was replaced by something that is no ${kind}`);
+  }
+}
+
+/** Opens a file for reading, and nothing but a file. @throws system errors, or one that {@link readWarning} knows */
 export function openForReading(path: string): { fd: number; stats: BigIntStats } {
   const fd = openSync(path, OPEN_FLAGS);
   const stats = fstatSync(fd, { bigint: true });
   if (stats.isFile()) return { fd, stats };
   closeSync(fd);
-  throw Object.assign(new Error('EINVAL: it is not a regular file any more, open'), { code: 'EINVAL' });
+  throw new Replaced('file');
 }
 
 const EMPTY = Buffer.alloc(0);
+
+function readLink(path: string): Buffer {
+  try {
+    return readlinkSync(path, 'buffer');
+  } catch (error) {
+    throw systemErrorCode(error) === 'EINVAL' ? new Replaced('link') : error;
+  }
+}
 
 function readEntry(row: EntryRow, path: string, warnings: Warning[]): Entry | null {
   const { kind, mode, mtimeNs } = row;
@@ -158,7 +178,7 @@ function readEntry(row: EntryRow, path: string, warnings: Warning[]): Entry | nu
   };
   if (kind === 'directory') return header;
   if (kind === 'symlink') {
-    const target = readlinkSync(path, 'buffer');
+    const target = readLink(path);
     if (isUtf8(target)) return { ...header, linkname: target.toString() };
     warnings.push({
       code: 'not-utf8',
@@ -182,8 +202,7 @@ function readSmallFile(path: string, row: EntryRow): { content: Buffer; mtime: n
       const content = takeScratch(size);
       const read = readFully(fd, content, 0);
       const now = fstatSync(fd, { bigint: true });
-      if (!now.isFile())
-        throw Object.assign(new Error('EINVAL: it is not a regular file any more, read'), { code: 'EINVAL' });
+      if (!now.isFile()) throw new Replaced('file');
       const steady = now.mtimeNs === mtimeNs && Number(now.size) === size && read === size;
       // It may have changed since the scan, and be at rest now: then it is read again, whole, unless it no longer fits a block.
       if (steady || attempt === ATTEMPTS || Number(now.size) > BLOCK_BYTES) {
@@ -192,6 +211,9 @@ function readSmallFile(path: string, row: EntryRow): { content: Buffer; mtime: n
       size = Number(now.size);
       mtimeNs = now.mtimeNs;
     }
+  } catch (error) {
+    // Reading a directory or a FIFO fails in its own way.
+    throw fstatSync(fd).isFile() ? error : new Replaced('file');
   } finally {
     closeSync(fd);
   }

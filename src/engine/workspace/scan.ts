@@ -133,7 +133,7 @@ class Scan {
           path,
           kind,
           mode: Number(stats.mode) & 0o7777,
-          size: kind === 'file' ? Number(stats.size) : 0,
+          size: kind === 'directory' ? 0 : Number(stats.size),
           mtimeNs: stats.mtimeNs,
         });
         return stats;

@@ -100,17 +100,14 @@ export class StagingTree {
     this.#attempt(path, () => mkdirSync(join(this.#root, path), { recursive: true, mode: NEW_DIRECTORY }));
   }
 
-  /** Creates a link. */
+  /**
+   * Creates a link. The directories above it must have been created when there were no links: what is made of a path once there are, may be made where one
+   * of them points to.
+   */
   createLink({ path, kind, target, mtime }: StagedLink): void {
     const place = join(this.#root, path);
     this.#attempt(path, () => {
-      try {
-        this.#link(kind, target, place, path);
-      } catch (error) {
-        if (systemErrorCode(error) !== 'ENOENT') throw error;
-        mkdirSync(dirname(place), { recursive: true, mode: NEW_DIRECTORY });
-        this.#link(kind, target, place, path);
-      }
+      this.#link(kind, target, place, path);
       if (kind === 'symlink') lutimesSync(place, mtime, mtime);
     });
   }
@@ -130,8 +127,7 @@ export class StagingTree {
       return;
     }
     const file = join(this.#root, target);
-    if (!this.#isStagedFile(target))
-      throw unsafe(`the hard link ${quoted(path)} does not point to a file of the archive`);
+    if (!this.#isStagedFile(target)) throw noSuchFile(path);
     linkSync(file, place);
   }
 
@@ -155,6 +151,19 @@ export class StagingTree {
   }
 }
 
+/** The errors of an archive of which no tree can be made. */
+export function standsTwice(path: string): SnapshotError {
+  return unsafe(`${quoted(path)} stands in it twice, or under two names that this file system takes for one`);
+}
+
+export function fileAndDirectory(path: string): SnapshotError {
+  return unsafe(`something stands in it both as a file and as the directory of ${quoted(path)}`);
+}
+
+export function noSuchFile(path: string): SnapshotError {
+  return unsafe(`the hard link ${quoted(path)} does not point to a file of the archive`);
+}
+
 /** Says what a system error means for a path of the archive. */
 export function stagingError(path: string, cause: unknown): unknown {
   switch (systemErrorCode(cause)) {
@@ -162,9 +171,9 @@ export function stagingError(path: string, cause: unknown): unknown {
       return cause;
     case 'EEXIST':
     case 'EISDIR':
-      return unsafe(`${quoted(path)} stands in it twice, or under two names that this file system takes for one`);
+      return standsTwice(path);
     case 'ENOTDIR':
-      return unsafe(`something stands in it both as a file and as the directory of ${quoted(path)}`);
+      return fileAndDirectory(path);
     case 'ENAMETOOLONG':
       return unsafe(`the name ${quoted(path)} is longer than this file system allows`);
     case 'ENOSPC':

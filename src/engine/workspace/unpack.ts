@@ -2,6 +2,7 @@
  * Unpacking, in a worker: a block of whole entries goes from its member to the staging tree without passing the coordinator.
  */
 import { createHash, type Hash } from 'node:crypto';
+import { dirname } from 'node:path';
 import {
   checksumLine,
   comparePaths,
@@ -18,6 +19,7 @@ import {
   unsafe,
   workspaceEntry,
 } from '../archive/index.js';
+import { carrying } from './carried-error.js';
 import { type StagedDirectory, type StagedLink, StagingTree } from './staging-tree.js';
 
 /** A block of whole entries. */
@@ -70,7 +72,7 @@ export interface InflateResult {
 export const MAX_KNOWN_BYTES = 16 << 20;
 
 /** Unpacks a block of whole entries into the staging tree. */
-export function unpackBlock({ fd, member, root }: UnpackTask): UnpackResult {
+export const unpackBlock = carrying(({ fd, member, root }: UnpackTask): UnpackResult => {
   const block = inflateMember(readMember(fd, member, scratch), member);
   const reader = new TarReader();
   const sink = new WorkspaceSink(root);
@@ -108,17 +110,18 @@ export function unpackBlock({ fd, member, root }: UnpackTask): UnpackResult {
     sink.close();
   }
   return { ...sink.unpacked, first, last, known, ended: reader.ended };
-}
+});
 
 /** Inflates a block of a large file, and puts its content into its place. */
-export function inflateSegment({ fd, member, skip, length, target }: InflateTask): InflateResult {
+export const inflateSegment = carrying(({ fd, member, skip, length, target }: InflateTask): InflateResult => {
   const block = inflateMember(readMember(fd, member, scratch), member);
   const content = block.subarray(skip, skip + length);
   if (content.length !== length) throw damaged(`the member at byte ${member.offset} is shorter than its file`);
+  if (block.subarray(skip + length).some((byte) => byte !== 0)) throw damaged('the padding of an entry is not empty');
   if (target !== null) new StagingTree('').write(target.path, target.fd, content, target.position);
   // A small buffer may lie in one that Node.js shares among many, which must not be given away.
   return { content: length < SHARED_BYTES ? new Uint8Array(content) : (content as Uint8Array<ArrayBuffer>) };
-}
+});
 
 /** Refuses two entries of an indexed archive that are not in path order: one of them could be there twice. */
 export function checkOrder(before: string, path: string): void {
@@ -150,12 +153,12 @@ export class WorkspaceSink {
     if (kind === 'directory') {
       this.#tree?.createDirectory(path);
       this.unpacked.directories.push({ path, mode, mtime });
-    } else if (path === '') {
-      throw unsafe('the workspace itself is not a directory in it');
     } else if (kind === 'file') {
       const fd = this.#tree?.createFile(path, mode) ?? null;
       this.#file = { path, header, fd, position: 0, hash: createHash('sha256') };
     } else {
+      // Now, while there is no link that the path could lead through.
+      this.#tree?.createDirectory(dirname(path));
       const target = kind === 'hardlink' ? hardLinkTarget(header.linkname, header.name) : linkTarget(header);
       this.unpacked.links.push({ path, kind, target, mtime });
     }

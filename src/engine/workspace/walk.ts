@@ -5,6 +5,7 @@
  * given to workers, and their answers take their place in the list. How far ahead is bounded, so is memory.
  */
 import { lstat } from 'node:fs/promises';
+import { SnapshotError, systemErrorText } from '../errors.js';
 import type { Warning } from '../events.js';
 import type { LeftOut } from '../options.js';
 import { type EntryTable, sliceTable, tableOf } from './entry-table.js';
@@ -50,7 +51,12 @@ export class WorkspaceWalk {
 
   /** Entries in path order, the workspace itself first. */
   async *entries(): AsyncGenerator<EntryTable> {
-    const { mode, mtimeNs } = await lstat(this.#walk.root, { bigint: true });
+    const { root } = this.#walk;
+    const { mode, mtimeNs } = await lstat(root, { bigint: true }).catch((cause: unknown) => {
+      throw new SnapshotError('WORKSPACE_NOT_FOUND', `the workspace ${root} vanished: ${systemErrorText(cause)}`, {
+        cause,
+      });
+    });
     yield tableOf([{ path: '', kind: 'directory', mode: Number(mode) & 0o7777, size: 0, mtimeNs }]);
     this.#head = { type: 'shard', shard: { directory: '', names: null, ignores: null }, scanning: null, next: null };
     while (this.#head !== null) {

@@ -1,10 +1,6 @@
 /**
- * A cluster that is up for as long as a restore needs it, and afterwards as it was before.
- *
- *     running  → used                stopped → started, and stopped again at the end
- *     external → used                absent  → made; kept when the restore succeeds, else removed without a trace
- *
- * When this process is killed the server stays up: the next restore finds it running and uses it.
+ * A cluster that is up for as long as a restore needs it, and afterwards as it was before: one that was started is stopped again, one that was made is
+ * kept when the restore succeeds, and else removed without a trace.
  */
 import { resolve } from 'node:path';
 import { SnapshotError } from '../../errors.js';
@@ -14,28 +10,19 @@ import { literal, PsqlError, queryFailure, queryJson } from '../psql.js';
 import { requirePsqlWithRestrict } from '../replay/restrict.js';
 import { findTool, requirePsql, type Tool, type ToolSearch, toolMissing } from '../tools.js';
 import type { Admin } from './admin.js';
-import { type FoundCluster, findCluster, maintenanceOf } from './find.js';
-import { findInitdb, findServer, provision, startServer, stopServer } from './server.js';
+import { bringUp, type ClusterUp } from './bring-up.js';
+import { findCluster, maintenanceOf } from './find.js';
+import { findInitdb } from './server.js';
 
 /** A cluster that is up for the duration of a restore. */
-export interface ClusterLease extends Admin {
+export interface ClusterLease extends Admin, Pick<ClusterUp, 'state' | 'release'> {
   /** Connected to the live database, or to the maintenance database when the live one does not exist yet. */
   datastore: Datastore;
-  /** What it was before: `started` and `provisioned` are our doing. */
-  state: 'running' | 'started' | 'provisioned' | 'external';
   /** Whether the role may create databases and roles; if not, a dump can only be replayed in place. */
   maySwap: boolean;
   liveDatabase: string;
   liveExists: boolean;
-  /**
-   * Stops the server again if we started it. One that we made stays (stopped) or is removed entirely. Idempotent.
-   *
-   * @throws `CLUSTER_STOP`
-   */
-  release(options: { keep: boolean }): Promise<void>;
 }
-
-type Reached = Extract<FoundCluster, { state: 'running' | 'external' }>;
 
 /**
  * Brings a cluster up for a restore, with a psql that can be locked.
@@ -46,47 +33,16 @@ type Reached = Extract<FoundCluster, { state: 'running' | 'external' }>;
 export async function leaseCluster(options: DatastoreOptions): Promise<ClusterLease> {
   const search = { home: resolve(options.home), pgBin: options.pgBin, signal: options.signal };
   const psql = await requirePsqlWithRestrict(search);
-  const found = await findCluster(psql.path, search, options.dsn);
-  if (found.state === 'running' || found.state === 'external') {
-    return complete(found, found.state, psql, search, () => Promise.resolve());
-  }
-
-  const { server, remove } =
-    found.state === 'stopped'
-      ? { server: await findServer(search, found.major), remove: () => Promise.resolve() }
-      : await provision(search);
-  const release = once(async ({ keep }) => {
-    await stopServer(server);
-    if (!keep) await remove();
-  });
+  const up = await bringUp(psql, search, options.dsn);
   try {
-    await startServer(server, options.signal);
-    const reached = await findCluster(psql.path, search, undefined);
-    if (reached.state !== 'running') throw new Error('a server that was started does not answer');
-    return await complete(reached, found.state === 'stopped' ? 'started' : 'provisioned', psql, search, release);
+    return await complete(up, psql, search);
   } catch (error) {
-    await release({ keep: false });
+    await up.release({ keep: false });
     throw error;
   }
 }
 
-type Release = ClusterLease['release'];
-
-function once(release: Release): Release {
-  let released: Promise<void> | undefined;
-  return (options) => {
-    released ??= release(options);
-    return released;
-  };
-}
-
-async function complete(
-  found: Reached,
-  state: ClusterLease['state'],
-  psql: Tool,
-  search: ToolSearch,
-  release: Release,
-): Promise<ClusterLease> {
+async function complete({ found, state, release }: ClusterUp, psql: Tool, search: ToolSearch): Promise<ClusterLease> {
   const { connection, server, liveDatabase, liveExists } = found;
   // A restore runs no pg_dump, but a datastore has one: any release will do.
   const { tool: pgDump } = await findTool('pg_dump', search);

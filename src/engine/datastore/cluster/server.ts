@@ -11,6 +11,7 @@ import { type Outcome, run } from '../child.js';
 import { clientEnvironment, MANAGED_PORT, pgdataOf, ROLE } from '../connection.js';
 import { wordsOf } from '../psql.js';
 import { findTool, type Tool, type ToolSearch, toolMissing } from '../tools.js';
+import { clearStalePid } from './postmaster.js';
 
 /** Seconds for a server to come up (a crashed one replays its log first) or to go down. */
 const PATIENCE = 300;
@@ -20,7 +21,10 @@ const LONGEST_SOCKET = 100;
 
 /** Relative to the home, where pg_ctl is run: a shell of its own would expand what it finds in a path. */
 const PGDATA = 'pgdata';
-const LOG = join('dev', 'postgres.log');
+export const LOG = join('dev', 'postgres.log');
+
+/** A setting of no effect: a server with it on its command line was started by this program. */
+export const STARTED_BY_US = 'leoflow.started_by=leoflow-snapshot';
 
 /** The server of one home, ready to be started and stopped. */
 export interface ManagedServer {
@@ -73,7 +77,8 @@ export async function startServer(server: ManagedServer, signal: AbortSignal | u
   throwIfAborted(signal);
   const log = await logFile(server);
   // pg_ctl hands these to a shell, and quotes only some of them.
-  const settings = `-c listen_addresses='' -k '${pgdata.replaceAll("'", "'\\''")}' -p ${MANAGED_PORT}`;
+  const settings = `-c listen_addresses='' -k '${pgdata.replaceAll("'", "'\\''")}' -p ${MANAGED_PORT} -c ${STARTED_BY_US}`;
+  await clearStalePid(home);
   const starting = pgCtl(server, 'start', '-l', LOG, '-o', settings);
 
   const ended = { yes: false };
@@ -205,7 +210,12 @@ async function accountFor(path: string): Promise<Account | undefined> {
   });
 }
 
-function requireShortSocket(pgdata: string): void {
+/**
+ * Refuses a data directory whose socket would have too long a path.
+ *
+ * @throws `CLUSTER_START`
+ */
+export function requireShortSocket(pgdata: string): void {
   const socket = join(pgdata, `.s.PGSQL.${MANAGED_PORT}`);
   if (Buffer.byteLength(socket) <= LONGEST_SOCKET) return;
   throw new SnapshotError('CLUSTER_START', `the path of the datastore's socket is too long for the system: ${socket}`, {

@@ -22,20 +22,35 @@ export interface InPlaceTarget {
   serverVersionNum: number;
 }
 
+export interface InPlaceOptions {
+  endSessions: boolean;
+  beforeCommit?: (transaction: string) => Promise<void>;
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * Replaces the content of the live database by a dump's, in one transaction.
  *
- * @param options `endSessions`: end the other sessions of the role first
+ * @param options `endSessions`: end the other sessions of the role first; `beforeCommit`: told the transaction's number ({@link isCommitted}) when
+ *   everything but the commit is done
  * @throws `REPLAY_UNSAFE` when the role could do harm beyond the database, `REPLAY_FAILED`, `INTERRUPTED`; nothing is changed then
  */
 export async function replaceContent(
   target: InPlaceTarget,
   dump: AsyncIterable<Uint8Array>,
-  { endSessions, signal }: { endSessions: boolean; signal?: AbortSignal | undefined },
+  { endSessions, beforeCommit, signal }: InPlaceOptions,
 ): Promise<void> {
   await requireHarmlessRole(target, signal);
   const { psql, connection, serverVersionNum } = target;
-  await replay(dump, { psql, connection, serverVersionNum, before: (endSessions ? END_SESSIONS : '') + CLEAR, signal });
+  const before = `SELECT pg_catalog.txid_current();${endSessions ? END_SESSIONS : ''}${CLEAR}`;
+  await replay(dump, {
+    psql,
+    connection,
+    serverVersionNum,
+    before,
+    ...(beforeCommit !== undefined && { beforeCommit }),
+    signal,
+  });
 }
 
 /** Those of our own role; whoever else holds a lock is waited for as long as lock_timeout says. */

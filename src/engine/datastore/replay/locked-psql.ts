@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { interrupted, SnapshotError } from '../../errors.js';
 import { type Child, type Exit, start, Tail } from '../child.js';
 import type { Connection } from '../connection.js';
@@ -24,6 +24,8 @@ export interface ReplayOptions {
   serverVersionNum: number;
   /** Statements of ours to run first in the same transaction; one line. */
   before?: string;
+  /** Called when everything has been sent but the COMMIT, with the first line that those statements returned. When it throws, nothing is committed. */
+  beforeCommit?: (firstLine: string) => Promise<void>;
   signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +35,7 @@ export interface ReplayOptions {
  * @throws `REPLAY_FAILED` with the line of the dump and psql's words; `INTERRUPTED`; whatever the source of the dump throws. Always after psql is gone.
  */
 export async function replay(dump: AsyncIterable<Uint8Array>, options: ReplayOptions): Promise<void> {
-  const { psql, connection, serverVersionNum, before = '', signal } = options;
+  const { psql, connection, serverVersionNum, before = '', beforeCommit, signal } = options;
   const key = randomBytes(24).toString('hex');
   const proof = randomBytes(24).toString('hex');
   const opening = `\\restrict ${key}\nBEGIN;${before}\n`;
@@ -44,6 +46,7 @@ export async function replay(dump: AsyncIterable<Uint8Array>, options: ReplayOpt
   if (stdin === null || stdout === null || stderr === null) throw new Error('psql was started without pipes');
   const [said, complaints] = [new Tail(256), new Tail()];
   stdout.on('data', (chunk: Buffer) => said.push(chunk));
+  const announce = beforeCommit === undefined ? undefined : announcement(stdout, beforeCommit);
   stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
   const closed = Promise.all([once(stdout, 'close'), once(stderr, 'close')]);
   // psql ends at its first error, with input left: its exit status says why.
@@ -51,13 +54,15 @@ export async function replay(dump: AsyncIterable<Uint8Array>, options: ReplayOpt
 
   let over = false;
   let failure: unknown;
-  const feeding = feed(stdin, dump, { opening, closing, serverVersionNum }, child).catch(async (error: unknown) => {
-    // Letting go of the source ends it, too; that is no failure.
-    if (!over) failure = error;
-    // What the filter found wrong may be what psql complains about, and psql says it better. Its input ends without a COMMIT.
-    if (isReplayFailure(error)) stdin.end();
-    else await child.end();
-  });
+  const feeding = feed(stdin, dump, { opening, closing, serverVersionNum, announce }, child).catch(
+    async (error: unknown) => {
+      // Letting go of the source ends it, too; that is no failure.
+      if (!over) failure = error;
+      // What the filter found wrong may be what psql complains about, and psql says it better. Its input ends without a COMMIT.
+      if (isReplayFailure(error)) stdin.end();
+      else await child.end();
+    },
+  );
   let exit: Exit;
   try {
     exit = await child.exit;
@@ -81,7 +86,12 @@ function isReplayFailure(error: unknown): boolean {
 async function feed(
   stdin: Writable,
   dump: AsyncIterable<Uint8Array>,
-  { opening, closing, serverVersionNum }: { opening: string; closing: string; serverVersionNum: number },
+  {
+    opening,
+    closing,
+    serverVersionNum,
+    announce,
+  }: { opening: string; closing: string; serverVersionNum: number; announce: (() => Promise<void>) | undefined },
   child: Child,
 ): Promise<void> {
   const gone = child.exit.then(() => {});
@@ -90,7 +100,28 @@ async function feed(
     if (!stdin.writable) return;
     if (!stdin.write(piece)) await Promise.race([once(stdin, 'drain').catch(() => {}), gone]);
   }
+  await announce?.();
   stdin.end(closing);
+}
+
+/** Waits for the first line that psql says, and passes it on; not if psql ends without. */
+function announcement(stdout: Readable, beforeCommit: (firstLine: string) => Promise<void>): () => Promise<void> {
+  const firstLine = new Promise<string | null>((resolve) => {
+    let text = '';
+    const onData = (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      const end = text.indexOf('\n');
+      if (end < 0) return;
+      stdout.off('data', onData);
+      resolve(text.slice(0, end));
+    };
+    stdout.on('data', onData);
+    stdout.once('close', () => resolve(null));
+  });
+  return async () => {
+    const line = await firstLine;
+    if (line !== null) await beforeCommit(line);
+  };
 }
 
 /** Frees the source of the dump when nobody reads it any more: a stream would wait for its reader for ever. */

@@ -39,7 +39,7 @@ export interface WorkspacePlace {
  * @throws SnapshotError `WORKSPACE_UNSAFE`
  */
 export function refuseUnsafeWorkspace(place: WorkspacePlace): void {
-  const fault = faultOf(place);
+  const fault = workspaceFault(place);
   if (fault === null) return;
   const message = `the workspace would be restored to ${place.workspace}, which is ${fault}`;
   throw new SnapshotError('WORKSPACE_UNSAFE', message, {
@@ -47,7 +47,8 @@ export function refuseUnsafeWorkspace(place: WorkspacePlace): void {
   });
 }
 
-function faultOf({ workspace, home, chosen, wasInHome = false }: WorkspacePlace): string | null {
+/** What is wrong with a place for a workspace; completes "which is …". Null where nothing is. */
+export function workspaceFault({ workspace, home, chosen, wasInHome = false }: WorkspacePlace): string | null {
   if (workspace === '/') return 'the root directory';
   if (workspace === home) return 'the Leoflow home itself';
   if (workspace === dirname(home)) return 'the home directory that the Leoflow home lies in';
