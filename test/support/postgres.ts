@@ -21,6 +21,8 @@ export interface ClusterOptions {
   password?: string;
   /** Leave it initialised but not running. */
   stopped?: boolean;
+  /** There is a cluster in the directory already: only start it. */
+  adopt?: boolean;
 }
 
 /** A cluster with the role `leoflow` and the database `leoflow_dev`. */
@@ -134,6 +136,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     },
   };
 
+  if (options.adopt) {
+    await cluster.start();
+    return cluster;
+  }
   await server('initdb', '-D', dir, '-U', 'leoflow', '-A', 'trust', '--encoding=UTF8', '--locale=C', '--no-sync');
   await cluster.start();
   try {
