@@ -15,6 +15,22 @@ export type {
   RestoreProgress,
   Warning,
 } from './engine/events.js';
+export { runLite, setup, uninstall } from './engine/lite/index.js';
+export type {
+  LiteEvent,
+  LiteOptions,
+  LitePhase,
+  LiteResult,
+  LiteServing,
+  Removal,
+  SetupEvent,
+  SetupOptions,
+  SetupResult,
+  UninstallEvent,
+  UninstallOptions,
+  UninstallPhase,
+  UninstallResult,
+} from './engine/lite/options.js';
 export {
   type BackupOptions,
   type BackupResult,

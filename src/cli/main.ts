@@ -1,18 +1,31 @@
 #!/usr/bin/env node
 /**
- * The `leoflow` executable. The status is set, not forced, so that everything printed reaches its reader before the process ends.
+ * The `leoflow` executable: a command of ours is run, anything else is passed on to the other Leoflow, where there is one. The status is set, not forced, so
+ * that everything printed reaches its reader before the process ends.
  */
-import { isatty } from 'node:tty';
 import { signalStatus } from './exit.js';
-import { run } from './program.js';
+import { asksForHelp, findOther, isOwn, passThrough } from './pass-through.js';
 import { surviveWriteErrors } from './streams.js';
+import { isGone, ownTerminals } from './terminals.js';
 
-const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
-surviveWriteErrors(process.stdout);
-surviveWriteErrors(process.stderr);
+/** How long a reader has for the last words of an interrupted program, in milliseconds. */
+const LAST_WORDS_MS = 500;
 
-process.exitCode = await run(process.argv.slice(2), process);
+const terminals = ownTerminals();
+const argv = process.argv.slice(2);
+const other = isOwn(argv) ? null : await findOther(argv, process.env);
+if (other === null || asksForHelp(argv)) await runOwn();
+else await passThrough(other, argv, process.env);
 
-// On its way out Node puts the terminal's settings back, and aborts with a core dump where that terminal is gone. Ending by the
-// signal itself, as a shell expects, avoids that; its status is the same 129.
-if (onTerminal && process.exitCode === signalStatus('SIGHUP')) process.kill(process.pid, 'SIGHUP');
+async function runOwn(): Promise<void> {
+  surviveWriteErrors(process.stdout);
+  surviveWriteErrors(process.stderr);
+  const { run } = await import('./program.js');
+  process.exitCode = await run(argv, process, other?.path ?? null);
+
+  // What was written for a reader that has stopped reading would keep the process alive. Whoever interrupts it does not wait for that one.
+  if (process.exitCode > 128) setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
+
+  const hungUp = terminals.length > 0 && process.exitCode === signalStatus('SIGHUP');
+  if (hungUp || isGone(terminals)) process.kill(process.pid, 'SIGHUP');
+}

@@ -4,8 +4,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.js';
+import { liteCommand } from './commands/lite.js';
 import { restoreCommand } from './commands/restore.js';
+import { setupCommand } from './commands/setup.js';
+import { uninstallCommand } from './commands/uninstall.js';
 import { describeFailure, EXIT, exitStatusHelp, UsageError } from './exit.js';
+import { printable } from './format.js';
 import { writeFailure } from './reporters/json.js';
 import { failureText } from './reporters/messages.js';
 import { type CommandContext, coloursFor, type Surroundings } from './streams.js';
@@ -17,9 +21,10 @@ const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [backup
  * Runs a command line.
  *
  * @param argv the words after the program's name
+ * @param other the other Leoflow's path, where there is one: then its own setup, Lite and uninstall are to be had, and not ours
  * @returns the exit status; it does not throw
  */
-export async function run(argv: readonly string[], around: Surroundings): Promise<number> {
+export async function run(argv: readonly string[], around: Surroundings, other: string | null = null): Promise<number> {
   let status: number = EXIT.done;
   const context: CommandContext = {
     around,
@@ -28,7 +33,7 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
     },
   };
   try {
-    await createProgram(context).parseAsync(argv, { from: 'user' });
+    await createProgram(context, other).parseAsync(argv, { from: 'user' });
     return status;
   } catch (error) {
     // `--help` and `--version` come as errors with status 0, a missing command as its help on stderr.
@@ -41,24 +46,42 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
   }
 }
 
-function createProgram(context: CommandContext): Command {
-  const lite = new Command('lite').description('commands for a Leoflow Lite install');
+function createProgram(context: CommandContext, other: string | null): Command {
+  const isAlone = other === null;
+  const lite = isAlone ? liteCommand(context) : new Command('lite').description('commands for a Leoflow Lite install');
   for (const create of LITE_COMMANDS) lite.addCommand(create(context));
   const program = new Command('leoflow')
     .description('Puts a whole Leoflow Lite install into one portable archive, and brings it back.')
-    .version(`leoflow-snapshot ${packageVersion()}`, '-V, --version', 'print the version')
-    .addCommand(lite)
-    .addHelpText(
-      'after',
-      `
+    .version(`leoflow-snapshot ${packageVersion()}`, '-V, --version', 'print the version');
+  if (isAlone) program.addCommand(setupCommand(context));
+  program.addCommand(lite);
+  if (isAlone) program.addCommand(uninstallCommand(context));
+  program.addHelpText(
+    'after',
+    `
 Examples:
   leoflow lite backup                    back up the install to the current directory
   leoflow lite restore -i snap.tar.gz    bring it back
   leoflow lite restore --help            say what a restore can be told
+${otherHelp(other)}
 ${exitStatusHelp()}`,
-    );
-  for (const command of [program, lite, ...lite.commands]) prepare(command, context.around);
+  );
+  for (const command of [program, ...program.commands, ...lite.commands]) prepare(command, context.around);
   return program;
+}
+
+/** What becomes of all other command lines. */
+function otherHelp(other: string | null): string {
+  if (other === null) {
+    return `
+The Leoflow binary:
+  There is none on PATH. Where there is one, every command but lite backup and lite restore goes to it.`;
+  }
+  const path = printable(other);
+  return `
+The Leoflow binary:
+  Every other command goes to ${path}, unchanged.
+  '${path} --help' says what it has. This is leoflow-snapshot ${packageVersion()}.`;
 }
 
 /** What all commands have in common: these streams, and errors that are thrown instead of printed. */
@@ -84,6 +107,8 @@ function prepare(command: Command, { stdout, stderr, env }: Surroundings): void 
 /** Says a complaint of commander in the voice of all other errors. */
 function usageError(error: CommanderError, command: Command): UsageError {
   const [complaint = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  // A word behind a command that has commands of its own is meant as one of them.
+  if (error.code === 'commander.excessArguments' && command.commands.length > 0) return unknownCommand(command);
   const excess =
     error.code === 'commander.excessArguments' ? command.args[command.registeredArguments.length] : undefined;
   const words: string[] = [];
@@ -94,6 +119,18 @@ function usageError(error: CommanderError, command: Command): UsageError {
     excess === undefined ? complaint : `unexpected argument '${excess}'`,
     guess === undefined ? help : `did you mean ${guess}? ${help}`,
   );
+}
+
+/** What commander says where a command with commands of its own has no action: it then knows what was meant. */
+function unknownCommand(command: Command): UsageError {
+  const names = new Command(command.name()).exitOverride().configureOutput({ outputError: () => undefined });
+  for (const known of command.commands) names.command(known.name());
+  try {
+    names.parse(command.args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return usageError(error, command);
+  }
+  return new UsageError(`unexpected argument '${command.args[0]}'`);
 }
 
 /**

@@ -146,8 +146,8 @@ export class Extraction {
         for (const { role, content } of result.known) await this.#known(role, content);
         this.#unpacked(result);
       } else {
-        const { file, result, final } = done;
-        if (file.path !== null && file.offset === 0) {
+        const { file, result, first, final } = done;
+        if (file.path !== null && first) {
           if (last !== null) checkOrder(last, file.path);
           last = file.path;
         }
@@ -168,10 +168,11 @@ export class Extraction {
         yield async () => ({ type: 'block', member, result: await arriving(pool.run('unpack', { fd, member, root })) });
         continue;
       }
-      const { header, role, path } = run;
+      const { header, role, name, path } = run;
       if (role !== null) this.#once(role, header.size);
       const tree = path === null || root === null ? null : new StagingTree(root);
-      const file: OpenFile = { header, role, path, tree, fd: null, hash: createHash('sha256'), offset: 0, pieces: [] };
+      const hash = createHash('sha256');
+      const file: OpenFile = { header, role, name, path, tree, fd: null, hash, offset: 0, pieces: [] };
       if (tree !== null && path !== null) {
         file.fd = tree.createFile(path, header.mode);
         this.#openFiles.add(file.fd);
@@ -181,10 +182,11 @@ export class Extraction {
         const at = position;
         position += length;
         const target = file.fd === null || path === null ? null : { fd: file.fd, position: at, path };
+        const first = member === run.segments[0]?.member;
         const final = position === header.size && member === run.segments.at(-1)?.member;
         yield async () => {
           const result = await arriving(pool.run('inflate', { fd, member, skip, length, target }));
-          return { type: 'segment', member, result, file, final };
+          return { type: 'segment', member, result, file, first, final };
         };
       }
     }
@@ -200,17 +202,17 @@ export class Extraction {
   }
 
   #fileDone(file: OpenFile): void {
-    const { role, path, header, fd, tree } = file;
+    const { role, name, path, header, fd, tree } = file;
     const sha256 = file.hash.digest('hex');
     if (role === 'datastore') this.#dumpLine = checksumLine(sha256, NAMES.datastore);
     else if (role !== null) this.#keep(role, Buffer.concat(file.pieces), sha256);
+    else if (name !== null) this.#options.ledger.addFound(checksumLine(sha256, name));
     if (path === null) return;
     if (fd !== null && tree !== null) {
       this.#openFiles.delete(fd);
       tree.finishFile(path, fd, header.mode, header.mtime);
     }
     this.progress.files += 1;
-    this.#options.ledger.addFound(checksumLine(sha256, workspaceEntry(path, false)));
   }
 
   async #stream(): Promise<void> {
@@ -229,6 +231,8 @@ export class Extraction {
           current = null;
           if (place.type === 'workspace') {
             sink.begin(place.path, header);
+          } else if (header.kind === 'file' && place.type === 'other' && place.path !== null) {
+            sink.pass(place.path);
           } else if (header.kind === 'special') {
             throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
           } else if (place.type === 'known' && header.kind === 'file') {
@@ -313,11 +317,12 @@ export class Extraction {
 
 type Done =
   | { type: 'block'; member: Member; result: UnpackResult }
-  | { type: 'segment'; member: Member; result: InflateResult; file: OpenFile; final: boolean };
+  | { type: 'segment'; member: Member; result: InflateResult; file: OpenFile; first: boolean; final: boolean };
 
 interface OpenFile {
   header: TarHeader;
   role: Role | null;
+  name: ArchivePath | null;
   path: string | null;
   tree: StagingTree | null;
   fd: number | null;
@@ -334,6 +339,8 @@ type Run =
       header: TarHeader;
       /** Which known file it is; null for any other. */
       role: Role | null;
+      /** Its name for the checksums; null for a known file. */
+      name: ArchivePath | null;
       /** Path in the workspace; null for any other file. */
       path: string | null;
       segments: { member: Member; skip: number; length: number }[];
@@ -364,6 +371,7 @@ function cutRuns(fd: number, members: readonly Member[]): Run[] {
         throw damaged(`the member at byte ${segment.offset} holds more than its file`);
       if (left === 0) break;
       index += 1;
+      if (index === members.length) throw truncated(segment.offset);
       if (members[index]?.kind !== 'continuation')
         throw damaged(`the file ${quoted(header.name)} is not complete in it`);
       skip = 0;
@@ -372,6 +380,7 @@ function cutRuns(fd: number, members: readonly Member[]): Run[] {
       type: 'file',
       header,
       role: place.type === 'known' ? place.role : null,
+      name: place.type === 'known' ? null : place.type === 'other' ? place.path : workspaceEntry(place.path, false),
       path: place.type === 'workspace' ? place.path : null,
       segments,
     });

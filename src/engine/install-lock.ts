@@ -1,36 +1,71 @@
 /**
- * One restore or recovery of a home at a time: two would undo each other's commits.
+ * One work on a home at a time: two restores would undo each other's commits, and an uninstall would remove what a restore has just put in place.
  *
- * The lock is an empty file beside the home whose name says which process holds it, so one that was killed holds nothing.
+ * A lock is an empty file beside the home whose name says what is being done and which process does it, so one that was killed holds nothing.
  */
 import { unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { clearStaleTemporaries, liveTemporaries, openPrivate, temporaryName } from './archive/index.js';
+import { liveTemporaries, openPrivate, temporaryName } from './archive/index.js';
 import { SnapshotError, systemErrorText } from './errors.js';
 
-/** Homes that this process works on: a lock's name tells other processes. */
-const worked = new Set<string>();
+/** What is done to a home as a whole; `start` is the start of its datastore by `leoflow lite`. A recovery is a restore. */
+export type Work = 'restore' | 'setup' | 'uninstall' | 'start';
+
+const WORKS: readonly Work[] = ['restore', 'setup', 'uninstall', 'start'];
+/** What runs for as long as it likes, and is in nobody's way but its own. */
+const LITE = 'lite';
+
+type Holder = Work | typeof LITE;
+
+/** What this process does to which homes: a lock's name tells only other processes. */
+const worked = new Map<string, Holder[]>();
 
 /**
- * Locks a home, and clears away what dead processes have left in and beside it.
+ * Locks a home for a work that nothing else may disturb.
  *
  * @param home absolute; nothing need be there, but the directory around it
  * @returns gives the lock back; idempotent
  * @throws INSTALL_BUSY, STAGING_WRITE
  */
-export async function lockInstall(home: string): Promise<() => Promise<void>> {
+export function lockInstall(home: string, work: Work = 'restore'): Promise<() => Promise<void>> {
+  return hold(home, work, WORKS);
+}
+
+/**
+ * Says that this process runs the datastore of a home.
+ *
+ * @returns takes it back; idempotent
+ * @throws LITE_RUNNING, STAGING_WRITE
+ */
+export function holdLite(home: string): Promise<() => Promise<void>> {
+  return hold(home, LITE, [LITE]);
+}
+
+/** Refuses while a work on the home is under way. Only looks. @throws INSTALL_BUSY */
+export function refuseIfLocked(home: string): Promise<void> {
+  return refuseIfHeld(home, WORKS);
+}
+
+async function hold(home: string, holder: Holder, rivals: readonly Holder[]): Promise<() => Promise<void>> {
   const directory = dirname(home);
-  await refuseIfLocked(home);
-  worked.add(home);
-  const lock = join(directory, temporaryName(lockName(home)));
+  await refuseIfHeld(home, rivals);
+  const holders = worked.get(home) ?? [];
+  worked.set(home, [...holders, holder]);
+  const lock = join(directory, temporaryName(lockName(home, holder)));
+  let held = true;
   const release = async () => {
-    if (worked.delete(home)) await unlink(lock).catch(() => {});
+    if (!held) return;
+    held = false;
+    worked.set(
+      home,
+      (worked.get(home) ?? []).filter((other) => other !== holder),
+    );
+    await unlink(lock).catch(() => {});
   };
   try {
     await makeLock(lock, directory);
     // Two that began in the same moment see each other now, and both give way.
-    await refuseIfHeld(home);
-    for (const place of [directory, home]) await clearStaleTemporaries(place);
+    await refuseIfHeldElsewhere(home, rivals);
     return release;
   } catch (error) {
     await release();
@@ -38,10 +73,17 @@ export async function lockInstall(home: string): Promise<() => Promise<void>> {
   }
 }
 
-/** Refuses while a restore or a recovery of the home is under way. Only looks. @throws INSTALL_BUSY */
-export async function refuseIfLocked(home: string): Promise<void> {
-  if (worked.has(home)) throw busy(home, process.pid);
-  await refuseIfHeld(home);
+async function refuseIfHeld(home: string, rivals: readonly Holder[]): Promise<void> {
+  const own = worked.get(home)?.find((holder) => rivals.includes(holder));
+  if (own !== undefined) throw busy(home, own, process.pid);
+  await refuseIfHeldElsewhere(home, rivals);
+}
+
+async function refuseIfHeldElsewhere(home: string, rivals: readonly Holder[]): Promise<void> {
+  for (const rival of rivals) {
+    const [other] = await liveTemporaries(dirname(home), lockName(home, rival));
+    if (other !== undefined) throw busy(home, rival, other.pid);
+  }
 }
 
 async function makeLock(lock: string, directory: string): Promise<void> {
@@ -57,17 +99,27 @@ async function makeLock(lock: string, directory: string): Promise<void> {
   }
 }
 
-async function refuseIfHeld(home: string): Promise<void> {
-  const [other] = await liveTemporaries(dirname(home), lockName(home));
-  if (other !== undefined) throw busy(home, other.pid);
+function lockName(home: string, holder: Holder): string {
+  return `${basename(home)}.${holder}`;
 }
 
-function lockName(home: string): string {
-  return `${basename(home)}.restore`;
-}
-
-function busy(home: string, pid: number): SnapshotError {
-  return new SnapshotError('INSTALL_BUSY', `another restore (process ${pid}) is working on ${home}`, {
+function busy(home: string, holder: Holder, pid: number): SnapshotError {
+  if (holder === LITE) {
+    return new SnapshotError(
+      'LITE_RUNNING',
+      `the datastore of ${home} runs already, by \`leoflow lite\` (process ${pid})`,
+      {
+        hint: 'use it as it is; Ctrl-C in the terminal of that one stops it',
+      },
+    );
+  }
+  const works = {
+    restore: 'another restore',
+    setup: '`leoflow setup`',
+    uninstall: '`leoflow uninstall`',
+    start: '`leoflow lite`',
+  };
+  return new SnapshotError('INSTALL_BUSY', `${works[holder]} (process ${pid}) is working on ${home}`, {
     hint: 'wait for it to end',
   });
 }

@@ -114,14 +114,26 @@ async function spoolInput(input: Readable, signal: AbortSignal): Promise<FileHan
   const handle = await openPrivate(path, tmpdir());
   try {
     await unlink(path);
-    for await (const chunk of input) {
+    for await (const chunk of readable(input)) {
       throwIfAborted(signal);
-      await writeAll(handle, path, chunk as Uint8Array);
+      await writeAll(handle, path, chunk);
     }
     return handle;
   } catch (error) {
     await handle.close();
     throw error;
+  }
+}
+
+/** @throws INPUT_UNREADABLE where the stream breaks off */
+async function* readable(input: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* input as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw new SnapshotError('INPUT_UNREADABLE', `the archive cannot be read: ${systemErrorText(cause)}`, {
+      hint: 'pipe it in again; nothing was changed',
+      cause,
+    });
   }
 }
 
@@ -146,12 +158,20 @@ function quickLook(fd: number, members: readonly Member[]): Look | null {
     if (member.kind !== 'first') continue;
     const { header, bytes } = fileHeader(fd, member);
     if (roleOf(header) !== 'datastore') continue;
-    const next = members[index + 1];
-    const own = peekBlock(fd, member, PEEK_BYTES).subarray(bytes);
-    const more = next?.kind === 'continuation' ? peekBlock(fd, next, PEEK_BYTES) : Buffer.alloc(0);
-    look.dump = Buffer.concat([own, more]).subarray(0, Math.min(HEADER_SIZE, header.size));
+    const wanted = Math.min(HEADER_SIZE, header.size);
+    const pieces = [peekBlock(fd, member, PEEK_BYTES).subarray(bytes)];
+    for (let at = index + 1; sizeOf(pieces) < wanted && members[at]?.kind === 'continuation'; at += 1) {
+      pieces.push(peekBlock(fd, members[at] as Member, PEEK_BYTES));
+    }
+    // One that is cut off here is found out from its beginning.
+    if (sizeOf(pieces) < wanted) return null;
+    look.dump = Buffer.concat(pieces).subarray(0, wanted);
   }
   return look.dump === null ? null : look;
+}
+
+function sizeOf(pieces: readonly Buffer[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Reads until all have been seen that decide something; setup.json may be absent, and is not waited for. */

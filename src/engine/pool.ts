@@ -42,16 +42,20 @@ export class WorkerPool {
     if (this.#destroyed !== null) throw interrupted();
     const filename = new URL(`../workers/${name}.js`, import.meta.url).href;
     try {
-      return await this.#piscina.run(task, { filename, transferList: give });
+      const result = await this.#piscina.run(task, { filename, transferList: give });
+      if (this.#destroyed === null) return result;
     } catch (error) {
-      if (this.#destroyed !== null) throw interrupted();
-      throw error;
+      if (this.#destroyed === null) throw error;
     }
+    throw interrupted();
   }
 
-  /** Ends the threads, whatever they are doing. Tasks under way reject. */
+  /**
+   * Ends the threads. Tasks under way reject; what a thread has in hand it finishes, which takes a moment: one that is ended just when it makes a zlib
+   * stream fails an assertion of Node.js ("close before init"), and takes the process along.
+   */
   destroy(): Promise<void> {
-    this.#destroyed ??= this.#piscina.destroy();
+    this.#destroyed ??= this.#piscina.close({ force: true });
     return this.#destroyed;
   }
 }

@@ -429,21 +429,22 @@ class RestoreRun {
   }
 }
 
-/** A system call that fails is no defect of this program. */
+/** A system call that fails is no defect of this program; and what could not be written is not the archive of a backup. */
 function asSnapshotError(error: unknown): unknown {
-  const code = systemErrorCode(error);
-  if (error instanceof SnapshotError || code === undefined || !(error instanceof Error && 'syscall' in error)) {
+  const cause = error instanceof SnapshotError && error.code.startsWith('OUTPUT_') ? error.cause : error;
+  const code = systemErrorCode(cause);
+  if (cause instanceof SnapshotError || code === undefined || !(cause instanceof Error && 'syscall' in cause)) {
     return error;
   }
-  const path = 'path' in error ? ` ${error.path}` : '';
+  const path = 'path' in cause ? ` ${cause.path}` : '';
   const full = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code);
-  const words = `${error.syscall}${path}: ${systemErrorText(error)}`;
+  const words = `${cause.syscall}${path}: ${systemErrorText(cause)}`;
   return new SnapshotError(
     full ? 'STAGING_FULL' : 'STAGING_WRITE',
     full ? `no room for the restore: ${words}` : `the restore could not be staged: ${words}`,
     {
       hint: full ? 'free some space; nothing was changed' : 'check the disk and the permissions; nothing was changed',
-      cause: error,
+      cause,
     },
   );
 }

@@ -14,11 +14,15 @@ export interface OutputFlags {
   progress: boolean;
 }
 
-/** Where the install is and how its datastore is reached. */
-export interface InstallFlags {
+/** Where the install and its programs are. */
+export interface PlaceFlags {
   home?: string;
-  dsn?: string;
   pgBin?: string;
+}
+
+/** Where the install is and how its datastore is reached. */
+export interface InstallFlags extends PlaceFlags {
+  dsn?: string;
 }
 
 /**
@@ -29,7 +33,12 @@ export interface InstallFlags {
 export function environmentHelp(more = ''): string {
   return `
 Environment:
-  LEOFLOW_DATABASE_URL      the datastore, where --dsn is not given
+  LEOFLOW_DATABASE_URL      the datastore, where --dsn is not given${placeEnvironmentHelp(more)}`;
+}
+
+/** Those lines of it that a command without `--dsn` has, too. */
+export function placeEnvironmentHelp(more = ''): string {
+  return `
   LEOFLOW_PG_BIN            directory of PostgreSQL's programs, where --pg-bin is not given${more}
   NO_COLOR                  no colours
   FORCE_COLOR               colours, also where the output is not a terminal`;
@@ -47,26 +56,39 @@ export function addOutputOptions(command: Command, verbose: string): Command {
   return command
     .addOption(new Option('-q, --quiet', 'print only warnings and errors').conflicts('verbose'))
     .addOption(new Option('-v, --verbose', `print ${verbose}`))
-    .addOption(new Option('--json', 'print JSON lines instead of text; the last one is the result'))
+    .addOption(jsonOption())
     .addOption(new Option('--no-progress', 'do not show how far it is'));
+}
+
+/** `--json`. */
+export function jsonOption(): Option {
+  return new Option('--json', 'print JSON lines instead of text; the last one is the result');
 }
 
 /** Adds `--home`, `--dsn` and `--pg-bin`. */
 export function addInstallOptions(command: Command): Command {
   return command
-    .addOption(new Option('--home <dir>', 'the Leoflow home (default: ~/.leoflow)').argParser(required('--home')))
+    .addOption(homeOption())
     .addOption(
       new Option(
         '--dsn <url>',
         'the datastore, as a PostgreSQL URL (default: that of the install; env: LEOFLOW_DATABASE_URL)',
       ).argParser(required('--dsn')),
     )
-    .addOption(
-      new Option(
-        '--pg-bin <dir>',
-        "directory of PostgreSQL's programs (default: that of the install, then PATH; env: LEOFLOW_PG_BIN)",
-      ).argParser(required('--pg-bin')),
-    );
+    .addOption(pgBinOption());
+}
+
+/** `--home`. */
+export function homeOption(): Option {
+  return new Option('--home <dir>', 'the Leoflow home (default: ~/.leoflow)').argParser(required('--home'));
+}
+
+/** `--pg-bin`. */
+export function pgBinOption(): Option {
+  return new Option(
+    '--pg-bin <dir>',
+    "directory of PostgreSQL's programs (default: that of the install, then PATH; env: LEOFLOW_PG_BIN)",
+  ).argParser(required('--pg-bin'));
 }
 
 /** `--workers`, shared by the commands that work in parallel. */
@@ -82,12 +104,13 @@ export function installOptions(
   env: Surroundings['env'],
 ): { home?: string; dsn?: string; pgBin?: string } {
   const dsn = flags.dsn ?? environmentValue(env, 'LEOFLOW_DATABASE_URL');
+  return { ...placeOptions(flags, env), ...(dsn !== undefined && { dsn }) };
+}
+
+/** Those of a command without `--dsn`. */
+export function placeOptions(flags: PlaceFlags, env: Surroundings['env']): { home?: string; pgBin?: string } {
   const pgBin = flags.pgBin ?? environmentValue(env, 'LEOFLOW_PG_BIN');
-  return {
-    ...(flags.home !== undefined && { home: flags.home }),
-    ...(dsn !== undefined && { dsn }),
-    ...(pgBin !== undefined && { pgBin }),
-  };
+  return { ...(flags.home !== undefined && { home: flags.home }), ...(pgBin !== undefined && { pgBin }) };
 }
 
 /** A parser of whole numbers from `least` to `most`. It throws a {@link UsageError}. */

@@ -3,7 +3,7 @@
  * not mended.
  */
 import { SnapshotError } from '../errors.js';
-import { ENTRY } from './names.js';
+import { type ArchivePath, ENTRY } from './names.js';
 
 /** The entries with a meaning of their own, by their role. */
 export type Role = 'manifest' | 'config' | 'setup' | 'datastore' | 'checksums';
@@ -14,8 +14,8 @@ export type Place =
   | { type: 'known'; role: Role }
   /** something in the workspace; the path is relative to it, and empty for the workspace itself */
   | { type: 'workspace'; path: string }
-  /** something that this program does not know, and passes over as the format demands */
-  | { type: 'other' };
+  /** something that this program does not know, and passes over as the format demands; without a path where it is the archive itself, `./` */
+  | { type: 'other'; path: ArchivePath | null };
 
 const ROLES = new Map<string, Role>([
   [ENTRY.manifest, 'manifest'],
@@ -37,7 +37,7 @@ const UNSEEN = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
  */
 export function placeOf(name: string, kind: 'directory' | 'other'): Place {
   const plain = name.replace(/^(\.\/)+/, '');
-  if (plain === '' || plain === '.') return { type: 'other' };
+  if (plain === '' || plain === '.') return { type: 'other', path: null };
   const path = checkedPath(kind === 'directory' && plain.endsWith('/') ? plain.slice(0, -1) : plain, name);
   if (path === 'workspace') {
     if (kind === 'directory') return { type: 'workspace', path: '' };
@@ -45,7 +45,7 @@ export function placeOf(name: string, kind: 'directory' | 'other'): Place {
   }
   if (path.startsWith('workspace/')) return { type: 'workspace', path: path.slice('workspace/'.length) };
   const role = ROLES.get(path);
-  return role === undefined ? { type: 'other' } : { type: 'known', role };
+  return role === undefined ? { type: 'other', path: path as ArchivePath } : { type: 'known', role };
 }
 
 /** Whether the target of a hard link is something in the workspace. @returns its path there @throws ARCHIVE_UNSAFE */

@@ -19,14 +19,19 @@ export interface Member {
 /** No writer makes larger blocks; a member that claims one is a bomb. */
 export const MAX_BLOCK_BYTES = 8 << 20;
 
+/** A block that deflate makes nothing of takes 5 bytes more for each 65,535. */
+const MAX_MEMBER_BYTES = MAX_BLOCK_BYTES + (64 << 10);
+/** More than half a TiB of blocks as they are written; the memory has to hold what is known of each. */
+const MAX_MEMBERS = 1 << 19;
+
 const KIND_OF = new Map(Object.entries(KIND_BYTE).map(([kind, byte]) => [byte, kind as BlockKind]));
 const SMALLEST_MEMBER = HEADER_BYTES + 2 + TRAILER_BYTES;
 
 /**
  * Walks from member to member by their `GZ` subfields.
  *
- * @returns the members, which cover the file from its first byte to its last; null where the first one has no subfields of ours, so that the
- *   archive has to be read as a stream
+ * @returns the members, which cover the file from its first byte to its last; null where the first one has no subfields of ours, or there are more than
+ *   anybody needs, so that the archive has to be read as a stream
  * @throws ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED
  */
 export function indexMembers(fd: number, fileSize: number): Member[] | null {
@@ -49,8 +54,10 @@ export function indexMembers(fd: number, fileSize: number): Member[] | null {
       if (fileSize - offset < HEADER_BYTES) throw truncated(offset);
       throw damaged(`there is no member of it at byte ${offset}`);
     }
-    if (header.size < SMALLEST_MEMBER) throw damaged(`the member at byte ${offset} says it has ${header.size} bytes`);
+    if (header.size < SMALLEST_MEMBER || header.size > MAX_MEMBER_BYTES)
+      throw damaged(`the member at byte ${offset} says it has ${header.size} bytes`);
     if (offset + header.size > fileSize) throw truncated(offset);
+    if (members.length === MAX_MEMBERS) return null;
     members.push({ offset, size: header.size, kind: header.kind, blockBytes: 0 });
     offset += header.size;
   }

@@ -1,6 +1,7 @@
 /**
  * Reading an archive from its first byte to its last: the way for those without members of ours (the Go implementation's, or repacked ones).
  */
+import { readSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
@@ -8,6 +9,7 @@ import { fileChunks } from './file-chunks.js';
 import { truncated } from './member-reader.js';
 import { damaged, type TarEvent, TarReader } from './tar-reader.js';
 
+const MAGIC = Buffer.from([0x1f, 0x8b]);
 const CHUNK_BYTES = 256 << 10;
 
 /**
@@ -23,6 +25,9 @@ export async function* readStream(
   onRead?: (bytes: number) => void,
 ): AsyncGenerator<TarEvent> {
   if (fileSize === 0) throw notAnArchive('it is empty');
+  const start = Buffer.alloc(Math.min(MAGIC.length, fileSize));
+  readSync(fd, start, 0, start.length, 0);
+  if (!MAGIC.subarray(0, start.length).equals(start)) throw notAnArchive('it is not gzip');
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   const fed = pipeline(fileChunks(fd, CHUNK_BYTES), gunzip).catch(() => {});
   const reader = new TarReader();
@@ -54,9 +59,9 @@ function streamError(error: unknown, reader: TarReader): unknown {
   if (code === 'Z_BUF_ERROR') return truncated();
   // Zeros end the stream for zlib, and a member may stand behind them.
   if (code === 'ERR_STREAM_PUSH_AFTER_EOF') return somethingBehind();
-  if (code?.startsWith('Z_')) {
-    const text = systemErrorText(error);
-    return !reader.recognized && /incorrect header/.test(text) ? notAnArchive('it is not gzip') : damaged(text);
+  if (code?.startsWith('Z_') && error instanceof Error) {
+    // What is no header can only stand behind a member.
+    return /incorrect header/.test(error.message) ? somethingBehind() : damaged(error.message);
   }
   if (code === undefined) return error;
   return new SnapshotError('INPUT_UNREADABLE', `the archive cannot be read: ${systemErrorText(error)}`, {

@@ -7,6 +7,7 @@
 import type { Dirent, Stats } from 'node:fs';
 import { lstat, opendir, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { isTemporaryName } from '../archive/index.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
 import { configString, parseConfig } from './config.js';
 import { DEV_FILES, TOOLS } from './home-entries.js';
@@ -132,6 +133,8 @@ async function judgeEntries(
   for (const entry of entries) {
     const path = join(home, entry.name);
     if (entry.name === 'config.yaml' || entry.name === 'setup.json') continue;
+    // What a restore that was killed has left, and the next one removes.
+    if (isTemporaryName(entry.name)) continue;
     if (inside.has(path) || inside.has(join(real, entry.name))) continue;
     const isDirectory = (await statOrNull(path))?.isDirectory() ?? false;
     if (isDirectory && TOOLS.has(entry.name)) continue;

@@ -21,6 +21,8 @@ const VERSION_TIMEOUT_MS = 5_000;
 export interface SearchOptions {
   /** Environment whose `PATH` is searched. Default: the process's own. */
   env?: NodeJS.ProcessEnv;
+  /** Real paths that are passed over, too. Default: none. */
+  except?: readonly string[];
 }
 
 /**
@@ -29,7 +31,7 @@ export interface SearchOptions {
  * @returns an absolute path as `PATH` names it; null where there is none
  */
 export async function nextLeoflow(options: SearchOptions = {}): Promise<string | null> {
-  for await (const path of othersOnPath(options.env ?? process.env)) return path;
+  for await (const path of othersOnPath(options.env ?? process.env, options.except)) return path;
   return null;
 }
 
@@ -71,8 +73,8 @@ export async function leoflowVersion(options: SearchOptions & { signal?: AbortSi
 }
 
 /** Executable regular files called `leoflow`, in the order of `PATH`, without ourselves. Relative entries are not trusted. */
-async function* othersOnPath(env: NodeJS.ProcessEnv): AsyncGenerator<string> {
-  const seen = new Set<string>();
+async function* othersOnPath(env: NodeJS.ProcessEnv, except: readonly string[] = []): AsyncGenerator<string> {
+  const seen = new Set(except);
   for (const directory of (env.PATH ?? '').split(delimiter)) {
     if (!isAbsolute(directory)) continue;
     const path = join(directory, 'leoflow');

@@ -47,6 +47,9 @@ const SETUID_SETGID = 0o6000;
 /** Directories of archives without directory entries get the mode that any new directory gets. What hides them is the staging directory around them. */
 const NEW_DIRECTORY = 0o777;
 
+/** The earliest moment of a date, in seconds since 1970. */
+const FIRST_DATE = -8.64e12;
+
 /** Writes below one directory. All calls are synchronous: they run in workers, or between two chunks of a stream. */
 export class StagingTree {
   readonly #root: string;
@@ -88,7 +91,7 @@ export class StagingTree {
       try {
         const wanted = mode & ~SETUID_SETGID;
         if (((wanted | 0o600) & ~this.#umask) !== wanted) fchmodSync(fd, wanted);
-        futimesSync(fd, mtime, mtime);
+        futimesSync(fd, timeOf(mtime), timeOf(mtime));
       } finally {
         closeSync(fd);
       }
@@ -108,7 +111,7 @@ export class StagingTree {
     const place = join(this.#root, path);
     this.#attempt(path, () => {
       this.#link(kind, target, place, path);
-      if (kind === 'symlink') lutimesSync(place, mtime, mtime);
+      if (kind === 'symlink') lutimesSync(place, timeOf(mtime), timeOf(mtime));
     });
   }
 
@@ -116,7 +119,7 @@ export class StagingTree {
   finishDirectory({ path, mode, mtime }: StagedDirectory): void {
     const place = join(this.#root, path);
     this.#attempt(path, () => {
-      utimesSync(place, mtime, mtime);
+      utimesSync(place, timeOf(mtime), timeOf(mtime));
       chmodSync(place, mode & ~SETUID_SETGID);
     });
   }
@@ -149,6 +152,11 @@ export class StagingTree {
       throw stagingError(path, error);
     }
   }
+}
+
+/** A time for Node.js, which takes a negative number for "now", and no date from before this one. */
+function timeOf(mtime: number): number | Date {
+  return mtime < 0 ? new Date(Math.max(mtime, FIRST_DATE) * 1000) : mtime;
 }
 
 /** The errors of an archive of which no tree can be made. */

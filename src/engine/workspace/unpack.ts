@@ -4,6 +4,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { dirname } from 'node:path';
 import {
+  type ArchivePath,
   checksumLine,
   comparePaths,
   damaged,
@@ -96,12 +97,16 @@ export const unpackBlock = carrying(({ fd, member, root }: UnpackTask): UnpackRe
           sink.begin(place.path, header);
           take = (bytes) => sink.content(bytes);
           done = () => sink.done();
-        } else if (place.type === 'known' && header.kind === 'file') {
+        } else if (header.kind === 'special') {
+          throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
+        } else if (header.kind === 'file' && place.type === 'other' && place.path !== null) {
+          sink.pass(place.path);
+          take = (bytes) => sink.content(bytes);
+          done = () => sink.done();
+        } else if (header.kind === 'file' && place.type === 'known') {
           const pieces: Buffer[] = [];
           take = (bytes) => void pieces.push(bytes);
           done = () => void known.push({ role: place.role, content: Buffer.concat(pieces) });
-        } else if (header.kind === 'special') {
-          throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
         }
       }
     }
@@ -135,11 +140,20 @@ const SHARED_BYTES = 64 << 10;
 /** Memory of this thread for compressed bytes, used again by every task. */
 const scratch = Buffer.allocUnsafeSlow(2 << 20);
 
+/** A file whose content is coming. */
+interface SinkFile {
+  name: ArchivePath;
+  /** Null where it goes nowhere. */
+  target: { path: string; header: TarHeader; fd: number | null } | null;
+  position: number;
+  hash: Hash;
+}
+
 /** Puts entries of the workspace into the staging tree, one after the other, their content in pieces. */
 export class WorkspaceSink {
   readonly unpacked: Unpacked = { checksums: '', directories: [], links: [], files: 0, bytes: 0 };
   readonly #tree: StagingTree | null;
-  #file: { path: string; header: TarHeader; fd: number | null; position: number; hash: Hash } | null = null;
+  #file: SinkFile | null = null;
 
   /** @param root the staging tree; null to check only */
   constructor(root: string | null) {
@@ -155,7 +169,8 @@ export class WorkspaceSink {
       this.unpacked.directories.push({ path, mode, mtime });
     } else if (kind === 'file') {
       const fd = this.#tree?.createFile(path, mode) ?? null;
-      this.#file = { path, header, fd, position: 0, hash: createHash('sha256') };
+      const name = workspaceEntry(path, false);
+      this.#file = { name, target: { path, header, fd }, position: 0, hash: createHash('sha256') };
     } else {
       // Now, while there is no link that the path could lead through.
       this.#tree?.createDirectory(dirname(path));
@@ -164,10 +179,16 @@ export class WorkspaceSink {
     }
   }
 
+  /** Takes a file that is none of the workspace, only for its checksum. */
+  pass(name: ArchivePath): void {
+    this.#file = { name, target: null, position: 0, hash: createHash('sha256') };
+  }
+
   content(bytes: Buffer): void {
     const file = this.#file;
     if (file === null) return;
-    if (file.fd !== null) this.#tree?.write(file.path, file.fd, bytes, file.position);
+    const { target } = file;
+    if (target !== null && target.fd !== null) this.#tree?.write(target.path, target.fd, bytes, file.position);
     file.position += bytes.length;
     file.hash.update(bytes);
   }
@@ -176,16 +197,19 @@ export class WorkspaceSink {
     const file = this.#file;
     if (file === null) return;
     this.#file = null;
-    if (file.fd !== null) this.#tree?.finishFile(file.path, file.fd, file.header.mode, file.header.mtime);
+    this.unpacked.checksums += checksumLine(file.hash.digest('hex'), file.name);
+    if (file.target === null) return;
+    const { path, header, fd } = file.target;
+    if (fd !== null) this.#tree?.finishFile(path, fd, header.mode, header.mtime);
     this.unpacked.files += 1;
     this.unpacked.bytes += file.position;
-    this.unpacked.checksums += checksumLine(file.hash.digest('hex'), workspaceEntry(file.path, false));
   }
 
   /** Gives up on a file that is not complete. */
   close(): void {
-    if (this.#file?.fd != null) this.#tree?.finishFile(this.#file.path, this.#file.fd, 0o600, 0);
+    const target = this.#file?.target;
     this.#file = null;
+    if (target?.fd != null) this.#tree?.finishFile(target.path, target.fd, 0o600, 0);
   }
 }
 

@@ -30,8 +30,10 @@ export type FoundCluster =
   | { state: 'stopped'; major: number }
   | { state: 'absent' };
 
-/** Seconds to wait for a server that says it is starting up. */
-const STARTING = 60;
+/** What a server says that will soon be up, or be gone (a restore that was killed may have left it on its way down). */
+const CHANGING = /the database system is (?:starting up|shutting down)/;
+/** Seconds to wait for either. */
+const PATIENCE = 60;
 
 /**
  * Finds the cluster of a home, or the one an address names.
@@ -83,7 +85,7 @@ async function reach(psql: string, connection: Connection, signal: AbortSignal |
       if (!(error instanceof PsqlError)) throw error;
       const missing = /database "(.*)" does not exist/.exec(error.words)?.[1];
       if (missing !== undefined) return await reachWithout(psql, connection, missing, signal);
-      if (!error.words.includes('is starting up') || waited >= STARTING) throw connectionFailure(connection, error);
+      if (!CHANGING.test(error.words) || waited >= PATIENCE) throw connectionFailure(connection, error);
     }
     await sleep(1000, undefined, { ...(signal && { signal }) }).catch(() => {});
   }

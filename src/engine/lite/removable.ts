@@ -1,0 +1,111 @@
+/**
+ * What may be removed with an install, and what is clearly not ours to remove.
+ *
+ * A workspace is any directory that somebody once named. So before one is removed it is looked through to the last file: it must hold nothing of other
+ * users, nothing of other file systems, and no history that exists nowhere else (a backup leaves `.git` out, so there it is not either).
+ */
+import { lstat, opendir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { SnapshotError, systemErrorText, throwIfAborted } from '../errors.js';
+import { below } from '../install/index.js';
+import { onlyHere } from './only-here.js';
+
+/** What a directory holds. */
+export interface Extent {
+  /** Everything that is no directory. */
+  files: number;
+  bytes: number;
+}
+
+/** A directory that is to be removed, and whose it must be. */
+export interface Candidate {
+  /** Real path. */
+  path: string;
+  /** `workspace` or `Leoflow home`, for messages. */
+  what: string;
+  uid: number;
+  /** Whether histories in it are looked into. */
+  histories: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Looks through a directory that is to be removed with all in it. Only reads.
+ *
+ * @throws `UNINSTALL_UNSAFE` where it must not be, `INTERRUPTED`
+ */
+export async function judgeRemovable(candidate: Candidate): Promise<Extent> {
+  const { path, what } = candidate;
+  const refuse: Refuse = (why, hint = 'remove by hand what may go of it') => {
+    return new SnapshotError('UNINSTALL_UNSAFE', `the ${what} ${path} is not removed: ${why}`, {
+      hint: `${hint}; nothing was removed`,
+    });
+  };
+  if (path === '/') throw refuse('it is the root directory');
+  for (const home of await homeDirectories()) {
+    if (home === path) throw refuse("it is somebody's home directory");
+    if (below(home, path) !== null) throw refuse(`the home directory ${home} lies in it`);
+  }
+  for (const mount of await mountPoints()) {
+    if (below(mount, path) !== null) throw refuse(`a file system is mounted at ${mount}`, 'unmount it first');
+  }
+  const { dev } = await lstat(path);
+  const found = { files: 0, bytes: 0 };
+  try {
+    await look(path, { ...candidate, dev, found, refuse });
+  } catch (error) {
+    if (error instanceof SnapshotError) throw error;
+    throw refuse(`it cannot be looked through: ${systemErrorText(error)}`);
+  }
+  return found;
+}
+
+type Refuse = (why: string, hint?: string) => SnapshotError;
+
+interface Search extends Candidate {
+  dev: number;
+  found: Extent;
+  refuse: Refuse;
+}
+
+async function look(path: string, search: Search): Promise<void> {
+  throwIfAborted(search.signal);
+  const { uid, dev, found, refuse } = search;
+  const stats = await lstat(path);
+  if (stats.uid !== uid) throw refuse(`${path} belongs to another user (uid ${stats.uid})`);
+  if (stats.dev !== dev) throw refuse(`${path} lies on another file system`);
+  if (search.histories && /^\.(?:git|hg)$/.test(basename(path))) {
+    const why = await onlyHere(dirname(path), basename(path));
+    if (why !== null) throw refuse(`${path} ${why}`, 'push it, or move it away');
+  }
+  if (!stats.isDirectory()) {
+    found.files += 1;
+    found.bytes += stats.size;
+    return;
+  }
+  for await (const entry of await opendir(path)) await look(join(path, entry.name), search);
+}
+
+/** Directories in which people, and services, live. */
+async function homeDirectories(): Promise<Set<string>> {
+  const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  const homes = users.split('\n').map((line) => line.split(':')[5] ?? '');
+  try {
+    homes.push(homedir());
+  } catch {
+    // a uid without a user, and no HOME
+  }
+  return new Set(homes.filter((home) => home.startsWith('/')).map((home) => home.replace(/(?<=.)\/+$/, '')));
+}
+
+/** Where file systems are mounted, also a directory of the same one (which no device number tells); none where the system does not say. */
+async function mountPoints(): Promise<string[]> {
+  const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  return table.split('\n').flatMap((line) => {
+    const point = line.split(' ')[4];
+    return point === undefined
+      ? []
+      : [point.replaceAll(/\\(\d{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)))];
+  });
+}
