@@ -1,9 +1,9 @@
 /** Stopped in any phase, by a signal or by the caller: status 128 + signal, and nothing is left behind. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BackupPhase } from '../../src/index.js';
 import { programs } from '../datastore/fixtures.js';
 import { membersOf } from '../support/archive.js';
@@ -20,11 +20,32 @@ beforeAll(async () => {
   put(join(install.workspace, 'dag.py'), 'print("hello")\n');
 });
 afterAll(() => install?.remove());
+afterEach(() => {
+  for (const file of install.left()) rmSync(join(install.out, file));
+});
 
 const SIGNALS = [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const;
+
+let many: Promise<{ home: string; dsn: string; checksumsAt: number }> | undefined;
+
+/** An install whose checksums are larger than a pipe, and where they stand in its archive: what is random in a dump hardly moves that. */
+function manyFiles() {
+  many ??= (async () => {
+    const { home, workspace, dsn } = install.another();
+    for (let i = 0; i < 6000; i += 1) put(join(workspace, 'flat', String(i)), String(i));
+    const { stdout } = await leoflow(['lite', 'backup', '--home', home, '--dsn', dsn, '-o', '-']);
+    const header = membersOf(stdout).find(
+      ({ block, kind }) => kind === 'F' && block.toString('latin1', 0, 11) === 'SHA256SUMS\0',
+    );
+    const checksumsAt = header?.offset ?? 0;
+    expect(stdout.length - checksumsAt).toBeGreaterThan(3 * 65_536);
+    return { home, dsn, checksumsAt };
+  })();
+  return many;
+}
 
 /** Sends the signal, and expects the end that it should bring. */
 async function stop(run: Running, signal: NodeJS.Signals, status: number, files: readonly string[] = []) {
@@ -109,18 +130,9 @@ describe.each(SIGNALS)('%s ends with %d', (signal, status) => {
   });
 
   test('while the checksums are written', async () => {
-    const { home, workspace, dsn } = install.another();
-    for (let i = 0; i < 8000; i += 1) put(join(workspace, 'flat', String(i)));
-    // Where they stand is known from a run that goes through; what is random in a dump hardly moves it.
-    const { stdout } = await leoflow(['lite', 'backup', '--home', home, '--dsn', dsn, '-o', '-']);
-    const members = membersOf(stdout);
-    const header = members.findIndex(
-      ({ block, kind }) => kind === 'F' && block.toString('latin1', 0, 11) === 'SHA256SUMS\0',
-    );
-    const from = (members[header]?.offset ?? 0) + 2000;
-    expect(stdout.length - from).toBeGreaterThan(3 * 65_536);
+    const { home, dsn, checksumsAt } = await manyFiles();
     const { reader, run } = toReader(home, dsn);
-    await reader.readTo(from);
+    await reader.readTo(checksumsAt + 2000);
     await run.said('Writing the checksums');
     expect(run.stderr()).not.toContain('Finishing');
     await stop(run, signal, status);
@@ -186,6 +198,7 @@ describe('the caller of the library', () => {
     let total = 0;
     await backup({ home, dsn, output: install.archive, survey: true, onEvent: () => total++ });
     rmSync(install.archive);
+    const open = readdirSync('/proc/self/fd').length;
     for (let at = 1; at <= total; at += Math.ceil(total / 12)) {
       const controller = new AbortController();
       let events = 0;
@@ -209,6 +222,8 @@ describe('the caller of the library', () => {
       rmSync(install.archive, { force: true });
       await expectNothingLeft(install);
     }
+    // No file of the workspace, no spool.
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(open + 3);
   });
 
   test('whose stream takes nothing', async () => {

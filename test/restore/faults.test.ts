@@ -1,0 +1,196 @@
+/** Restores that are killed, at every step; and their recovery, which is killed, too. See docs/restore.md, "Recovery". */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startCluster } from '../support/postgres.js';
+import { AFTER_SWAP, backup, recover, restore, runRecovery, runRestore } from './faults.js';
+import { Trial } from './trial.js';
+import type { Version } from './two-installs.js';
+
+let trial: Trial;
+
+beforeAll(async () => {
+  trial = await Trial.begin();
+});
+afterAll(async () => {
+  await trial?.install.remove();
+});
+
+describe('a restore that is killed', () => {
+  test.each([
+    ['at any call to the file system', { calls: 'files' }],
+    ['while any other program works for it', { calls: 'spawn', from: 'stage' }],
+  ] as const)(
+    '%s leaves a whole install, or one that a recovery or the next restore makes whole',
+    {
+      timeout: 600_000,
+    },
+    async (_, calls) => {
+      const { install } = trial;
+      for (let at = 1; ; at += 1) {
+        const { target, result } = await trial.attempt({ ...calls, at, signal: 'SIGKILL' });
+        if (result !== undefined) {
+          await trial.completed(target);
+          expect(at).toBeGreaterThan(20);
+          return;
+        }
+        if (at % 4 === 0) {
+          await trial.again();
+          continue;
+        }
+        const outcome = trial.isBrokenOff ? (await recover({ home: install.home })).outcome : null;
+        const version = await install.version();
+        expect([trial.now, target], `killed at call ${at}`).toContainEqual(version);
+        if (outcome !== null) expect(version).toBe(outcome === 'finished' ? target : trial.now);
+        trial.now = version as Version;
+        await install.sweep();
+      }
+    },
+  );
+
+  test.each([
+    ['before anything is moved', { calls: 'files', at: 3 }, 'undone'],
+    ['between two moves', { calls: 'files', at: 6 }, 'undone'],
+    ['when everything is moved, before the swap', { calls: 'spawn', at: 1 }, 'undone'],
+    ['after the swap', { calls: 'files', at: AFTER_SWAP }, 'finished'],
+    ['while it tidies up', { calls: 'files', at: AFTER_SWAP + 4 }, 'finished'],
+  ] as const)('%s is recovered, also by a recovery that is killed at every step itself', async (_, fault, expected) => {
+    const { home, base } = trial.install;
+    const { target } = await trial.attempt({ ...fault, from: 'commit', signal: 'SIGKILL' });
+    expect(trial.isBrokenOff).toBe(true);
+    for (let at = 1; trial.isBrokenOff; at += 1) {
+      const fault = { calls: 'files', at, signal: 'SIGKILL' } as const;
+      const { result } = await runRecovery({ home }, { base, fault });
+      if (result !== undefined) expect(result.outcome).toBe(expected);
+      else if (!trial.isBrokenOff) await trial.install.sweep();
+    }
+    await trial.completed(expected === 'finished' ? target : trial.now);
+  });
+
+  test('is recovered by nobody while it is only slow', async () => {
+    const { home } = trial.install;
+    const slow = await trial.pause({ calls: 'files', from: 'commit', at: 6 });
+    const request = trial.request(slow.target);
+    for (const call of [
+      () => recover({ home }),
+      () => restore(request),
+      () => restore({ ...request, dryRun: true }),
+      () => restore({ ...request, only: ['workspace'] }),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'INSTALL_BUSY',
+        message: `another restore (process ${slow.pid}) is working on ${home}`,
+        hint: 'wait for it to end',
+      });
+    }
+    slow.resume();
+    expect((await slow.ended).result).toBeDefined();
+    await trial.completed(slow.target);
+  });
+
+  test('in its commit lets nobody take the install for a whole one', async () => {
+    const { home, base } = trial.install;
+    const { target } = await trial.attempt({ calls: 'files', from: 'commit', at: 6, signal: 'SIGKILL' });
+    const request = trial.request(target);
+    await expect(restore({ ...request, dryRun: true })).rejects.toMatchObject({
+      code: 'RECOVERY_NEEDED',
+      kind: 'refused',
+      message: `a restore to ${home} was broken off in its commit`,
+      hint: 'finish or undo it first: leoflow lite restore --recover',
+    });
+    const { notes } = await runRestore(request, { base });
+    expect(notes).toEqual(['an earlier restore that was broken off in its commit was undone first']);
+    await trial.completed(target);
+  });
+
+  test('is recovered by the next restore, also where that one fails itself', async () => {
+    await trial.attempt({ calls: 'spawn', from: 'commit', at: 1, signal: 'SIGKILL' });
+    await expect(restore({ ...trial.request('A'), input: '/nowhere' })).rejects.toMatchObject({
+      code: 'INPUT_NOT_FOUND',
+    });
+    await trial.unchanged();
+  });
+
+  test('leaves nothing to recover once it is recovered', async () => {
+    await expect(recover({ home: trial.install.home })).rejects.toMatchObject({
+      code: 'NOTHING_TO_RECOVER',
+      message: `no restore to ${trial.install.home} was broken off`,
+      hint: 'there is nothing to do',
+    });
+  });
+});
+
+describe('what stands in the way of a recovery', () => {
+  test('is named, and nothing is overwritten; once it is gone, the recovery goes on', async () => {
+    const { home, workspace } = trial.install;
+    await trial.attempt({ calls: 'spawn', from: 'commit', at: 1, signal: 'SIGKILL' });
+    renameSync(workspace, `${workspace}.mine`);
+    mkdirSync(workspace);
+    await expect(recover({ home })).rejects.toMatchObject({
+      code: 'RECOVERY_FAILED',
+      message: expect.stringMatching(/^cannot move \S+\.before-restore-\S+ back to \S+: something is there again$/),
+      hint: 'move it out of the way, then run: leoflow lite restore --recover',
+    });
+    rmdirSync(workspace);
+    renameSync(`${workspace}.mine`, workspace);
+    expect((await recover({ home })).outcome).toBe('undone');
+    await trial.unchanged();
+  });
+
+  test('is not a file that somebody has put into a place that was empty before', async () => {
+    const { home, base } = trial.install;
+    rmSync(join(home, 'setup.json'));
+    await trial.attempt({ calls: 'files', from: 'commit', at: 6, signal: 'SIGKILL' });
+    writeFileSync(join(home, 'setup.json'), 'mine');
+    expect((await recover({ home })).outcome).toBe('undone');
+    expect(readFileSync(join(home, 'setup.json'), 'utf8')).toBe('mine');
+    expect(readdirSync(base).filter((name) => name.includes('restore'))).toEqual([]);
+    await trial.again();
+  });
+
+  test('is not the sweeping of what dead processes leave', async () => {
+    const { home, base } = trial.install;
+    await trial.attempt({ calls: 'spawn', from: 'commit', at: 1, signal: 'SIGKILL' });
+    // As any backup to this directory does.
+    await backup({ home, output: join(base, 'b.tar.gz') });
+    rmSync(join(base, 'b.tar.gz'));
+    expect((await recover({ home })).outcome).toBe('undone');
+    await trial.unchanged();
+  });
+
+  test('is another datastore than the one of that restore', async () => {
+    const { home, cluster } = trial.install;
+    await trial.attempt({ calls: 'spawn', from: 'commit', at: 1, signal: 'SIGKILL' });
+    const wrong = await startCluster();
+    try {
+      await expect(recover({ home, dsn: wrong.url })).rejects.toMatchObject({
+        code: 'RECOVERY_FAILED',
+        message:
+          `the restore to ${home} that was broken off worked on the datastore at ${cluster.dir}/.s.PGSQL.5432, ` +
+          `and this is the one at ${wrong.dir}/.s.PGSQL.5432`,
+        hint: 'name that datastore with --dsn, as that restore did',
+      });
+    } finally {
+      await wrong.stop();
+    }
+    expect((await recover({ home, dsn: cluster.url })).outcome).toBe('undone');
+    await trial.unchanged();
+  });
+
+  test.each([
+    ['is of another format', '{"version": 2}', /cannot be used: it is of another version of this program$/],
+    ['is damaged', '{"version": 1,', /cannot be used: it is not JSON$/],
+  ])('is a journal that %s', async (_, text, message) => {
+    const { home } = trial.install;
+    writeFileSync(trial.journal, text);
+    for (const call of [() => recover({ home }), () => restore(trial.request(trial.other))]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'RECOVERY_FAILED',
+        message: expect.stringMatching(message),
+        hint: 'run the release of this program that began that restore, with --recover',
+      });
+    }
+    rmSync(trial.journal);
+    await trial.unchanged();
+  });
+});

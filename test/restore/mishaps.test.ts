@@ -1,0 +1,208 @@
+/** Restores that meet with bad luck, at every step: calls that fail, signals, a server that dies, a disk that is full. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { untar } from '../support/archive.js';
+import { AFTER_SWAP, type Fault, recover, runRestore } from './faults.js';
+import { Trial } from './trial.js';
+
+let trial: Trial;
+
+beforeAll(async () => {
+  trial = await Trial.begin();
+});
+afterAll(async () => {
+  await trial?.install.remove();
+});
+
+describe('a call that fails', () => {
+  test.each([
+    ['while the archive is staged', 'stage', 'ENOSPC'],
+    ['in the commit', 'commit', 'EIO'],
+  ] as const)(
+    '%s is told, and the install is as it was; behind the commit it is only noted',
+    {
+      timeout: 600_000,
+    },
+    async (_, from, code) => {
+      for (let at = 1; ; at += 1) {
+        const { target, result, error, notes } = await trial.attempt({ calls: 'files', from, at, code });
+        if (error !== undefined) {
+          const expected = { name: 'SnapshotError', code: expect.stringMatching(/^(STAGING|COMMIT)_/) };
+          expect(error, `call ${at}`).toMatchObject(expected);
+          // The calls of the commit are another test's.
+          if (from === 'stage' && error.code === 'COMMIT_FAILED') return;
+          expect(error.hint).toContain('nothing was changed');
+          await trial.unchanged();
+          continue;
+        }
+        expect(result, `call ${at}`).toBeDefined();
+        trial.now = target;
+        expect(await trial.install.version()).toBe(target);
+        const left = await trial.install.strays();
+        if (left.length === 0 && notes.length === 0) return;
+        if (left.length > 0) expect(notes.join()).toContain('something is left over that could not be removed');
+        await trial.again();
+      }
+    },
+  );
+
+  test('and then all others do: nobody can say how it is, but a recovery', async () => {
+    const { error } = await trial.attempt({ calls: 'files', from: 'commit', at: 6, onward: true, code: 'EIO' });
+    expect(error).toMatchObject({
+      name: 'SnapshotError',
+      code: 'RECOVERY_FAILED',
+      message: expect.stringMatching(
+        /^the commit failed, and could not be undone: .*i\/o error.* It failed because cannot move .*: i\/o error$/,
+      ),
+      hint: 'see to what stands in the way, then run: leoflow lite restore --recover',
+    });
+    expect((await recover({ home: trial.install.home })).outcome).toBe('undone');
+    await trial.unchanged();
+  });
+
+  test('because the workspace cannot be moved at all is explained', async () => {
+    const { error } = await trial.attempt({ calls: 'files', from: 'commit', at: 3, code: 'EXDEV' });
+    expect(error).toMatchObject({
+      code: 'COMMIT_FAILED',
+      message: expect.stringMatching(/^cannot move \S+ to \S+\.before-restore-\S+: cross-device link not permitted$/),
+      hint: expect.stringContaining('neither is a mount point'),
+    });
+    await trial.unchanged();
+  });
+});
+
+describe('a signal', () => {
+  test.each([
+    ['while it judges', { calls: 'spawn', at: 2 }],
+    ['when it begins to stage', { calls: 'files', from: 'stage', at: 2 }],
+    ['while the dump is replayed', { calls: 'spawn', from: 'stage', at: 10 }],
+    ['when everything is staged', { calls: 'files', from: 'stage', at: 12 }],
+  ] as const)('%s ends a restore, and leaves nothing behind', async (_, fault) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const { status, error, notes } = await trial.attempt({ ...fault, signal });
+      expect(error).toMatchObject({ name: 'SnapshotError', code: 'INTERRUPTED', message: 'interrupted' });
+      expect({ status, notes }).toEqual({ status: 0, notes: [] });
+      await trial.unchanged();
+    }
+  });
+
+  test.each([
+    ['in the commit', { calls: 'files', from: 'commit', at: 4 }],
+    ['while the databases are swapped', { calls: 'spawn', from: 'commit', at: 2 }],
+    ['while it tidies up', { calls: 'files', from: 'commit', at: AFTER_SWAP + 3 }],
+  ] as const)('%s comes too late: the restore is completed', async (_, fault) => {
+    const { target, result } = await trial.attempt({ ...fault, signal: 'SIGTERM' });
+    expect(result).toBeDefined();
+    await trial.completed(target);
+  });
+});
+
+describe('a PostgreSQL that dies', () => {
+  /** Stops a restore at a call, lets the server die there, and has the restore go on. */
+  async function dyingAt(fault: Fault) {
+    const paused = await trial.pause(fault);
+    await trial.install.cluster.crash();
+    paused.resume();
+    const outcome = await paused.ended;
+    await trial.install.cluster.start();
+    return { target: paused.target, ...outcome };
+  }
+
+  test.each([8, 11])('while the dump is replayed (program %i) changes nothing', async (at) => {
+    const { error } = await dyingAt({ calls: 'spawn', from: 'stage', at });
+    expect(error).toMatchObject({ name: 'SnapshotError' });
+    expect(await trial.install.version()).toBe(trial.now);
+    expect(trial.isBrokenOff).toBe(false);
+    // What it could not drop any more.
+    await trial.again();
+  });
+
+  test('before the swap leaves a journal, by which the restore is undone', async () => {
+    const { error } = await dyingAt({ calls: 'files', from: 'commit', at: AFTER_SWAP - 1 });
+    expect(error).toMatchObject({
+      code: 'RECOVERY_FAILED',
+      message: expect.stringMatching(/^the commit failed, and could not be undone: .* It failed because /),
+    });
+    expect((await recover({ home: trial.install.home })).outcome).toBe('undone');
+    await trial.unchanged();
+  });
+
+  test('in the swap leaves a journal, by which the restore is finished or undone', async () => {
+    const { target } = await dyingAt({ calls: 'spawn', from: 'commit', at: 3 });
+    const { outcome } = await recover({ home: trial.install.home });
+    await trial.completed(outcome === 'finished' ? target : trial.now);
+  });
+
+  test('after the swap takes nothing back; what it cannot remove any more, the next run can', async () => {
+    const { target, result, notes } = await dyingAt({ calls: 'files', from: 'commit', at: AFTER_SWAP });
+    expect(result).toBeDefined();
+    expect(notes.join()).toMatch(/^everything is in place, but something is left over that could not be removed/);
+    expect(await trial.install.version()).toBe(target);
+    expect(await trial.install.strays()).not.toEqual([]);
+    expect((await recover({ home: trial.install.home })).outcome).toBe('finished');
+    await trial.completed(target);
+  });
+});
+
+describe('a full disk', () => {
+  /** An archive with 8 MiB of zeros in its workspace that does not look it: it is small, and has no members that would tell. */
+  function swollen(): string {
+    const { base, out, archives } = trial.install;
+    const [tree, archive] = [join(base, 'swollen'), join(out, 'swollen.tar.gz')];
+    untar(archives.A, tree);
+    const manifest = JSON.parse(readFileSync(join(tree, 'MANIFEST.json'), 'utf8'));
+    writeFileSync(join(tree, 'MANIFEST.json'), JSON.stringify({ ...manifest, checksums: undefined }));
+    rmSync(join(tree, 'SHA256SUMS'));
+    writeFileSync(join(tree, 'workspace', 'zeros'), Buffer.alloc(8 << 20));
+    execFileSync('tar', ['czf', archive, '-C', tree, '.']);
+    execFileSync('chmod', ['-R', 'u+rwX', tree]);
+    rmSync(tree, { recursive: true });
+    return archive;
+  }
+
+  /** No file larger than this many KiB. */
+  const limited = (kib: number) => ['bash', '-c', `trap "" XFSZ; ulimit -f ${kib}; exec "$@"`, 'bash'];
+
+  test('met by a file of the workspace is told, and changes nothing', async () => {
+    const { base } = trial.install;
+    const input = swollen();
+    const { error } = await runRestore({ ...trial.request(trial.now), input }, { base, under: limited(1024) });
+    expect(error).toMatchObject({
+      code: 'STAGING_FULL',
+      message: 'no room to restore "zeros": file too large',
+      hint: expect.stringContaining('nothing was changed'),
+    });
+    await trial.unchanged();
+  });
+
+  test('that may not even take a line of text is told, and changes nothing', async () => {
+    const { error } = await runRestore(trial.request(trial.now), { base: trial.install.base, under: limited(0) });
+    expect(error).toMatchObject({ code: 'STAGING_FULL', hint: expect.stringContaining('nothing was changed') });
+    await trial.unchanged();
+  });
+
+  test('under the workspace alone is told, and changes nothing', async () => {
+    const { base } = trial.install;
+    const small = join(base, 'small');
+    mkdirSync(small);
+    // Where nobody may mount anything, files may not grow.
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small]).status === 0;
+    try {
+      const { error } = await runRestore(
+        { ...trial.request(trial.now), input: swollen(), workspace: join(small, 'flows') },
+        { base, under: mounted ? [] : limited(4096) },
+      );
+      expect(error).toMatchObject({
+        code: 'STAGING_FULL',
+        message: expect.stringMatching(/^no room to restore "zeros": (no space left on device|file too large)$/),
+      });
+      expect(readdirSync(small)).toEqual([]);
+    } finally {
+      if (mounted) execFileSync('umount', [small]);
+    }
+    rmSync(small, { recursive: true });
+    await trial.unchanged();
+  });
+});
