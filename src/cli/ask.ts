@@ -12,14 +12,17 @@ export function canAsk({ stdin, stderr }: Surroundings): boolean {
 /**
  * Asks, one question after the other. Ctrl-C is a SIGINT, as without questions; Ctrl-D answers the rest by nothing.
  *
- * @param signal ends the question at hand: the promise rejects
+ * @param signal ends the question at hand: the promise rejects with INTERRUPTED
  * @returns the answers, trimmed
  */
 export async function ask(questions: readonly string[], around: Surroundings, signal: AbortSignal): Promise<string[]> {
   const { stdin: input, stderr: output } = around;
   const lines = createInterface({ input, output });
   const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
-  lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  lines.on('SIGINT', () => {
+    output.write('\n');
+    process.kill(process.pid, 'SIGINT');
+  });
   try {
     const answers: string[] = [];
     for (const question of questions) {
@@ -27,6 +30,10 @@ export async function ask(questions: readonly string[], around: Surroundings, si
       answers.push(answer.trim());
     }
     return answers;
+  } catch (error) {
+    // Told as what it is: the engine has been loaded by now.
+    const { SnapshotError } = await import('../index.js');
+    throw signal.aborted ? new SnapshotError('INTERRUPTED', 'interrupted') : error;
   } finally {
     lines.close();
   }

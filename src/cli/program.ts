@@ -51,8 +51,12 @@ function createProgram(context: CommandContext, other: string | null): Command {
   const lite = isAlone ? liteCommand(context) : new Command('lite').description('commands for a Leoflow Lite install');
   for (const create of LITE_COMMANDS) lite.addCommand(create(context));
   const program = new Command('leoflow')
+    // Whatever stands behind the name of a command is that command's.
+    .enablePositionalOptions()
     .description('Puts a whole Leoflow Lite install into one portable archive, and brings it back.')
-    .version(`leoflow-snapshot ${packageVersion()}`, '-V, --version', 'print the version');
+    .version(`leoflow-snapshot ${packageVersion()}`, '-V, --version', 'print the version')
+    // What stands behind a command is that command's, also where one above it has an option of the same name.
+    .enablePositionalOptions();
   if (isAlone) program.addCommand(setupCommand(context));
   program.addCommand(lite);
   if (isAlone) program.addCommand(uninstallCommand(context));

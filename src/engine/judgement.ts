@@ -192,7 +192,7 @@ async function judgeDatastore(
   }
   try {
     if (state === 'stopped') looked.holds = stateOf('running', (await inspectCluster(search)).userTables);
-    looked.datastore = { source: lease.source, cluster: lease.state, inPlace: !lease.maySwap };
+    looked.datastore = datastoreOf(lease);
     await judgeState(looked.holds);
     if (touched && options.force !== true && lease.liveExists) await requireNoSessions(lease, signal);
     return looked;
@@ -210,6 +210,14 @@ function requireServer({ dump }: OpenedArchive, found: ClusterReport, home: stri
   }
   if (dump === null) return;
   requireServerFor(dump, { num: found.serverMajor, version: found.serverVersion ?? String(found.serverMajor) });
+}
+
+/** What a restore tells of the datastore that it works on. */
+export function datastoreOf(lease: ClusterLease): Judgement['datastore'] {
+  const { connection } = lease.datastore;
+  // Its own name for itself is that of another database, as long as the live one does not exist.
+  const source = connection.kind === 'managed' ? connection.address : `${connection.address}/${lease.liveDatabase}`;
+  return { source, cluster: lease.state, inPlace: !lease.maySwap };
 }
 
 function asFound(found: ClusterReport | null): Judgement['datastore'] {

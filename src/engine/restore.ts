@@ -45,7 +45,7 @@ import { Extraction } from './extraction.js';
 import { defaultHome, type Relocation } from './install/index.js';
 import { lockInstall, refuseIfLocked } from './install-lock.js';
 import type { Journal, Move, Rename } from './journal.js';
-import { type Judgement, judge, type RestoreRequest, relocationOf } from './judgement.js';
+import { datastoreOf, type Judgement, judge, type RestoreRequest, relocationOf } from './judgement.js';
 import { type OpenedArchive, openArchive } from './opened-archive.js';
 import { RESTORE_PARTS, type RestoreOptions, type RestorePart, type RestoreResult } from './options.js';
 import { giveTo, MadeDirectories, type Owner, ownerOf } from './ownership.js';
@@ -249,6 +249,7 @@ class RestoreRun {
     const { home, parts, options } = this.request;
     const { files, bytes, dumpBytes } = staged.extraction.progress;
     const dryRun = options.dryRun === true;
+    const datastore = this.#cluster === null ? judgement.datastore : datastoreOf(this.#cluster);
     return {
       dryRun,
       manifest: this.#archive.manifest,
@@ -257,7 +258,7 @@ class RestoreRun {
       workspace: parts.has('workspace')
         ? { path: judgement.workspace, files, directories: staged.directories, links: staged.links, bytes }
         : null,
-      datastore: parts.has('datastore') ? { ...this.#datastore(judgement), bytes: dumpBytes } : null,
+      datastore: parts.has('datastore') ? { ...datastore, bytes: dumpBytes } : null,
       changes: parts.has('config') ? staged.relocation.changes : [],
       previous: dryRun ? judgement.inTheWay : options.discardPrevious === true ? [] : this.#previous,
       carriedOver: this.#carriedOver,
@@ -284,12 +285,6 @@ class RestoreRun {
 
   #note(message: string): void {
     this.#emit({ type: 'note', message });
-  }
-
-  #datastore({ datastore }: Judgement): Omit<NonNullable<RestoreResult['datastore']>, 'bytes'> {
-    const cluster = this.#cluster;
-    if (cluster === null) return datastore;
-    return { source: cluster.source, cluster: cluster.state, inPlace: !cluster.maySwap };
   }
 
   /** Waits for both; where one fails, it stops the other and waits for that, too: neither works on behind our back. */

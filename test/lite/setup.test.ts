@@ -316,7 +316,9 @@ describe('it refuses', () => {
   });
 
   test('while a restore was broken off', async () => {
-    await machine.sh(`echo '{"version":1,"state":"committing","renames":[]}' > .leoflow.restore-journal.json`);
+    await machine.sh(
+      `echo '{"version":1,"state":"committing","renames":[],"carried":[]}' > .leoflow.restore-journal.json`,
+    );
     expect(await refused('leoflow setup', 4)).toContain('leoflow lite restore --recover');
   });
 

@@ -96,7 +96,12 @@ describe('the install of somebody else, on another machine', () => {
       home,
       parts: ['config', 'workspace', 'datastore'],
       workspace: { path: `${base}/leoflow`, files: 7, directories: 0, links: 0, bytes: 300_096 },
-      datastore: { source: `${server.dir}/.s.PGSQL.5432/postgres`, bytes: 73_776, cluster: 'external', inPlace: false },
+      datastore: {
+        source: `${server.dir}/.s.PGSQL.5432/leoflow_dev`,
+        bytes: 73_776,
+        cluster: 'external',
+        inPlace: false,
+      },
       changes: [
         { file: 'config.yaml', key: 'workspace', from: workspace, to: `${base}/leoflow` },
         { file: 'config.yaml', key: 'parser_cmd', from: command, to: command.replace('/home/alice/.leoflow', home) },

@@ -24,6 +24,8 @@ export function liteCommand({ around, finish }: CommandContext): Command {
   return new Command('lite')
     .summary('run the datastore of an install, or back it up and restore it')
     .description('Runs the datastore of a Leoflow Lite install, or one of these commands.')
+    // `lite` and its commands share options; each takes those that stand behind it.
+    .enablePositionalOptions()
     .addOption(homeOption())
     .addOption(pgBinOption())
     .addOption(jsonOption())

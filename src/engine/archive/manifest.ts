@@ -5,6 +5,7 @@
  */
 
 import { SnapshotError } from '../errors.js';
+import { quoted } from './entry-place.js';
 
 /** The newest `manifest_version` this program writes and reads. */
 export const MANIFEST_VERSION = 1;
@@ -32,6 +33,7 @@ export interface Manifest {
 
 /** A manifest is a few hundred bytes. */
 const MAX_MANIFEST_BYTES = 1 << 20;
+const MAX_LINE = 256;
 
 /**
  * Reads `MANIFEST.json`, and refuses what this program cannot restore. Unknown fields are kept silent about.
@@ -47,14 +49,13 @@ export function decodeManifest(content: Buffer): Manifest {
   let manifest: Record<string, unknown>;
   try {
     manifest = JSON.parse(content.toString());
-  } catch (cause) {
-    throw invalid(`is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+  } catch {
+    throw invalid('is not JSON');
   }
   if (typeof manifest !== 'object' || manifest === null || Array.isArray(manifest)) throw invalid('is not an object');
   const version = manifest.manifest_version;
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
-    const found =
-      version === undefined ? 'has no manifest_version' : `has the manifest_version ${JSON.stringify(version)}`;
+    const found = version === undefined ? 'has no manifest_version' : `has the manifest_version ${shown(version)}`;
     throw new SnapshotError(
       'MANIFEST_VERSION',
       `the MANIFEST.json of the archive ${found}; this program reads version ${MANIFEST_VERSION}`,
@@ -72,10 +73,10 @@ export function decodeManifest(content: Buffer): Manifest {
   }
   const schema = manifest.schema_version;
   if (typeof schema !== 'number' || !Number.isInteger(schema) || schema < 0) {
-    throw invalid(`has no usable schema_version: ${JSON.stringify(schema)}`);
+    throw invalid(`has no usable schema_version: ${shown(schema)}`);
   }
   for (const field of ['leoflow_version', 'created_at'] as const) {
-    if (typeof manifest[field] !== 'string') throw invalid(`has no usable ${field}`);
+    if (!isLine(manifest[field])) throw invalid(`has no usable ${field}`);
   }
   for (const field of ['postgres_version', 'writer', 'checksums'] as const) {
     if (manifest[field] !== undefined && typeof manifest[field] !== 'string') throw invalid(`has no usable ${field}`);
@@ -85,6 +86,18 @@ export function decodeManifest(content: Buffer): Manifest {
     if (value !== undefined && (typeof value !== 'object' || value === null)) throw invalid(`has no usable ${field}`);
   }
   return manifest as unknown as Manifest;
+}
+
+/** A value for a message. */
+function shown(value: unknown): string {
+  // One that nests without end is more than JSON.stringify takes.
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? '[…]' : '{…}';
+  return typeof value === 'string' ? quoted(value) : String(value);
+}
+
+/** Whether it can be shown to people: a short text without control characters. */
+function isLine(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= MAX_LINE && !/\p{Cc}/u.test(value);
 }
 
 /** `created_at` of a moment: UTC, to the second. */

@@ -13,9 +13,12 @@ import { MANAGED_PORT, pgdataOf } from '../connection.js';
 /** Milliseconds between two looks at whether a server is still there. */
 const LOOK = 500;
 
+/** The lock of the data directory, and that of the socket. */
+const LOCKS = ['postmaster.pid', `.s.PGSQL.${MANAGED_PORT}.lock`] as const;
+
 /** The process number of a home's server; null where none is running. */
 export async function serverPid(home: string): Promise<number | null> {
-  const pid = await namedPid(home);
+  const pid = await namedPid(join(pgdataOf(home), LOCKS[0]));
   return pid !== null && (await isServer(pid, home)) ? pid : null;
 }
 
@@ -34,16 +37,20 @@ export async function serverGone(home: string, signal: AbortSignal | undefined):
   return false;
 }
 
-/** Removes a `postmaster.pid` that names a process of somebody else's. Only for a home at whose socket nobody answers. */
-export async function clearStalePid(home: string): Promise<void> {
-  const pid = await namedPid(home);
-  // One that names no process at all is known to PostgreSQL for what it is.
-  if (pid === null || (await stateOf(pid)) === null || (await isServer(pid, home))) return;
-  await rm(join(pgdataOf(home), 'postmaster.pid'), { force: true });
+/** Removes lock files that name a process of somebody else's, or a dead one. Only for a home at whose socket nobody answers. */
+export async function clearStaleLocks(home: string): Promise<void> {
+  for (const name of LOCKS) {
+    const path = join(pgdataOf(home), name);
+    const pid = await namedPid(path);
+    // One that names no process at all is known to PostgreSQL for what it is.
+    if (pid === null || (await stateOf(pid)) === null || (await isServer(pid, home))) continue;
+    await rm(path, { force: true });
+  }
 }
 
-async function namedPid(home: string): Promise<number | null> {
-  const text = await readFile(join(pgdataOf(home), 'postmaster.pid'), 'utf8').catch(() => '');
+/** The process that a lock file names. */
+async function namedPid(path: string): Promise<number | null> {
+  const text = await readFile(path, 'utf8').catch(() => '');
   const pid = Number.parseInt(text, 10);
   return pid > 0 ? pid : null;
 }

@@ -11,7 +11,7 @@ import { type Outcome, run } from '../child.js';
 import { clientEnvironment, MANAGED_PORT, pgdataOf, ROLE } from '../connection.js';
 import { wordsOf } from '../psql.js';
 import { findTool, type Tool, type ToolSearch, toolMissing } from '../tools.js';
-import { clearStalePid } from './postmaster.js';
+import { clearStaleLocks } from './postmaster.js';
 
 /** Seconds for a server to come up (a crashed one replays its log first) or to go down. */
 const PATIENCE = 300;
@@ -78,7 +78,7 @@ export async function startServer(server: ManagedServer, signal: AbortSignal | u
   const log = await logFile(server);
   // pg_ctl hands these to a shell, and quotes only some of them.
   const settings = `-c listen_addresses='' -k '${pgdata.replaceAll("'", "'\\''")}' -p ${MANAGED_PORT} -c ${STARTED_BY_US}`;
-  await clearStalePid(home);
+  await clearStaleLocks(home);
   const starting = pgCtl(server, 'start', '-l', LOG, '-o', settings);
 
   const ended = { yes: false };

@@ -1,0 +1,255 @@
+/** `leoflow lite`: the datastore in the foreground, one at a time, stopped in good order, and found again after the worst. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { lockInstall } from '../../src/engine/install-lock.js';
+import { leoflow, until } from '../support/cli.js';
+import { type Doing, type Machine, Machines } from '../support/machine.js';
+
+let machines: Machines;
+let machine: Machine;
+let count = 0;
+beforeAll(() => {
+  machines = new Machines();
+});
+afterAll(() => machines.remove());
+beforeEach(async () => {
+  count += 1;
+  machine = machines.make(`m${count}`);
+  expect((await machine.sh('leoflow setup')).status).toBe(0);
+});
+
+async function stop(lite: Doing): Promise<void> {
+  lite.child.kill('SIGINT');
+  expect(await lite.ended).toMatchObject({ status: 0 });
+  expect(await machine.serverPid()).toBeUndefined();
+}
+
+/** Runs a command that should fail. @returns its error and hint */
+async function failing(line: string, status: number): Promise<string> {
+  const said = await machine.sh(line);
+  expect(said.status).toBe(status);
+  expect(said.stderr).toMatch(/\nerror: .*\nhint: .*\n$/);
+  return said.stderr;
+}
+
+const socket = () => join(machine.home, 'pgdata/.s.PGSQL.5432');
+
+describe('leoflow lite', () => {
+  test('makes the datastore, says where it listens and that this is all, and makes no schema of its own', async () => {
+    const lite = await machine.lite();
+    expect(lite.said()).toContain(`  socket     ${socket()}\n`);
+    expect(lite.said()).toContain(
+      `  database   postgres://leoflow@/leoflow_dev?host=${dirname(socket())}&sslmode=disable\n             there was none yet: it was made\n`,
+    );
+    expect(lite.said()).toContain(
+      'This is the datastore only: the scheduler and the user interface come with the Leoflow binary.\n',
+    );
+    const uri = /postgres:\S+/.exec(lite.said())?.[0];
+    expect(await machine.sh(`psql -XAt '${uri}' -c 'SELECT current_user, current_database()'`)).toMatchObject({
+      stdout: 'leoflow|leoflow_dev\n',
+    });
+    const facts = `SELECT rolsuper, current_setting('listen_addresses'), current_setting('server_encoding'), datcollate
+      FROM pg_roles, pg_database WHERE rolname = 'leoflow' AND datname = 'leoflow_dev'`;
+    expect(await machine.psql(facts)).toBe('t||UTF8|C');
+    expect(await machine.psql(`SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace`)).toBe('0');
+    await stop(lite);
+    const { stdout, stderr } = await lite.ended;
+    expect(stdout).toContain(`Stopped: ${machine.home}, after `);
+    expect(stderr).toContain('SIGINT: stopping in good order\nStopping the datastore\n');
+    expect(readFileSync(join(machine.home, 'dev/postgres.log'), 'utf8')).toMatch(
+      /received fast shutdown request[\s\S]*database system is shut down\n$/,
+    );
+    // Nothing lies about afterwards.
+    expect((await machine.sh('ls -A')).stdout).toBe('.leoflow\nleoflow\n');
+  });
+
+  test('keeps what is in it from one run to the next', async () => {
+    const first = await machine.lite();
+    await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
+    await stop(first);
+    const second = await machine.lite();
+    expect(second.said()).not.toContain('it was made');
+    expect(await machine.psql('SELECT a FROM t')).toBe('7');
+    await stop(second);
+  });
+
+  test('stops in good order on SIGTERM', async () => {
+    const lite = await machine.lite();
+    lite.child.kill('SIGTERM');
+    expect(await lite.ended).toMatchObject({ status: 0, signal: null });
+    expect(await machine.serverPid()).toBeUndefined();
+  });
+
+  test('stops on Ctrl-C, and when its terminal is closed', async () => {
+    const typing = (keys: string | null) => ({ types: [['Ctrl-C stops it', keys]] as [string, string | null][] });
+    expect((await machine.sh('exec leoflow lite', typing('\u0003'))).status).toBe(0);
+    expect(await machine.serverPid()).toBeUndefined();
+    // 128 + SIGHUP: no core dump of a Node.js that misses its terminal
+    expect((await machine.sh('exec leoflow lite', typing(null))).status).toBe(129);
+    expect(await machine.serverPid()).toBeUndefined();
+  });
+
+  test('interrupted while it comes up for the first time, leaves no half-made datastore', async () => {
+    const lite = machine.start('exec leoflow lite');
+    await until(async () => (await machine.sh('ls -A .leoflow')).stdout.includes('provisioning'), 'initdb to run');
+    lite.child.kill('SIGINT');
+    const { status } = await lite.ended;
+    // It may have come up just so.
+    if (status !== 0) {
+      expect(status).toBe(130);
+      expect((await machine.sh('ls -A . .leoflow')).stdout).toBe(
+        '.:\n.leoflow\nleoflow\n\n.leoflow:\nconfig.yaml\npostgres\nsetup.json\n',
+      );
+    }
+    await stop(await machine.lite());
+  });
+
+  test('tells a program by JSON lines', async () => {
+    const lite = machine.start('exec leoflow lite --json');
+    await until(() => lite.said().includes('"serving"'), 'the datastore to run');
+    lite.child.kill('SIGTERM');
+    const { stdout, stderr } = await lite.ended;
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(stderr).toBe('');
+    const serving = { home: machine.home, workspace: machine.workspace, socket: socket(), was: 'absent' };
+    expect(lines).toMatchObject([
+      { type: 'phase', phase: 'start' },
+      { type: 'serving', serving },
+      { type: 'phase', phase: 'serve' },
+      { type: 'phase', phase: 'stop' },
+      { type: 'result', command: 'lite', ...serving, status: 0 },
+    ]);
+  });
+
+  test('without an install says what to do first', async () => {
+    const text = await failing('leoflow lite --home elsewhere', 1);
+    expect(text).toContain(`there is no Leoflow install at ${machine.user}/elsewhere`);
+    expect(text).toContain('Run `leoflow setup` first');
+  });
+
+  test.runIf(process.getuid?.() === 0)('as root says that PostgreSQL refuses root, and what to do', async () => {
+    const root = join(machines.base, `root-${count}`);
+    mkdirSync(root);
+    const home = join(root, '.leoflow');
+    expect(await leoflow(['setup', '--home', home])).toMatchObject({ status: 0 });
+    for (const argv of [
+      ['lite', '--home', home],
+      ['lite', '--json', '--home', home],
+    ]) {
+      const { status, stdout, stderr } = await leoflow(argv);
+      expect(status).toBe(1);
+      expect(`${stdout}${stderr}`).toContain('PostgreSQL refuses to run as root, so an install of root cannot start');
+      expect(`${stdout}${stderr}`).toContain(
+        "run this as an ordinary user, for example: su - <user> -c 'leoflow lite'",
+      );
+    }
+    expect(readdirSync(home).sort()).toEqual(['config.yaml', 'postgres', 'setup.json']);
+  });
+});
+
+describe('a second one', () => {
+  test('says that it runs already, by which process, and leaves it alone', async () => {
+    const lite = await machine.lite();
+    const text = await failing('leoflow lite', 1);
+    expect(text).toContain(
+      `the datastore of ${machine.home} runs already, by \`leoflow lite\` (process ${lite.child.pid})`,
+    );
+    expect((await machine.sh('leoflow lite --json')).stdout).toContain('"code":"LITE_RUNNING"');
+    expect(await machine.psql('SELECT 1')).toBe('1');
+    await stop(lite);
+  });
+
+  test('leaves a server that somebody else started as it is', async () => {
+    await stop(await machine.lite());
+    await machine.sh(
+      `cd .leoflow && pg_ctl -D pgdata -w -l dev/postgres.log -o "-c listen_addresses= -k $PWD/pgdata" start > /dev/null`,
+    );
+    const text = await failing('leoflow lite', 1);
+    expect(text).toContain(`runs already, at ${socket()}`);
+    expect(await machine.psql('SELECT 1')).toBe('1');
+    await machine.sh('pg_ctl -D .leoflow/pgdata -m fast -w stop');
+  });
+
+  test('waits for nobody who works on the home', async () => {
+    const unlock = await lockInstall(machine.home, 'uninstall');
+    expect(await failing('leoflow lite', 1)).toContain(
+      `\`leoflow uninstall\` (process ${process.pid}) is working on ${machine.home}`,
+    );
+    expect((await machine.sh('leoflow setup')).stderr).toContain('is working on');
+    await unlock();
+    await stop(await machine.lite());
+  });
+});
+
+describe('after kill -9', () => {
+  test('of leoflow lite alone, the next one takes its place, and stops the server', async () => {
+    const first = await machine.lite();
+    await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
+    const server = await machine.serverPid();
+    first.child.kill('SIGKILL');
+    await first.ended;
+    expect(await machine.psql('SELECT a FROM t')).toBe('7');
+    const second = await machine.lite();
+    expect(second.said()).toContain(
+      'it was still running, from a `leoflow lite` that was killed: this one takes its place\n',
+    );
+    expect(await machine.serverPid()).toBe(server);
+    await stop(second);
+    expect((await machine.sh('ls -A')).stdout).toBe('.leoflow\nleoflow\n');
+  });
+
+  test('of everything, it starts again', async () => {
+    const first = await machine.lite();
+    await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
+    const server = await machine.serverPid();
+    first.child.kill('SIGKILL');
+    await first.ended;
+    expect((await machine.sh(`kill -9 ${server} $(pgrep -P ${server})`)).status).toBe(0);
+    expect(await machine.serverPid()).toBe(server);
+    const second = await machine.lite();
+    expect(await machine.psql('SELECT a FROM t')).toBe('7');
+    await stop(second);
+  });
+
+  test('also where the number of the server’s process is somebody else’s by now', async () => {
+    await stop(await machine.lite());
+    const strange = machine.start('exec sleep 1000');
+    const data = join(machine.home, 'pgdata');
+    await machine.sh(`printf '%s\\n' ${strange.child.pid} ${data} 1 5432 ${data} '' '1 1' ready > .leoflow/pgdata/postmaster.pid
+      cp .leoflow/pgdata/postmaster.pid .leoflow/pgdata/.s.PGSQL.5432.lock`);
+    await stop(await machine.lite());
+    expect(strange.child.exitCode).toBeNull();
+  });
+
+  test('a copy of a home does not touch the original’s server', async () => {
+    const lite = await machine.lite();
+    await machine.sh('cp -a .leoflow copy');
+    const text = await failing('leoflow lite --home copy', 1);
+    expect(text).toContain('does not start');
+    expect(await machine.psql('SELECT 1')).toBe('1');
+    await stop(lite);
+  });
+});
+
+describe('a server that goes away meanwhile', () => {
+  test.each(['fast', 'immediate'])('stopped by somebody else (%s), is reported', async (how) => {
+    const lite = await machine.lite();
+    await machine.sh(`pg_ctl -D .leoflow/pgdata -m ${how} -w stop`);
+    const { status, stderr } = await lite.ended;
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      `error: the datastore of ${machine.home} has stopped, and not by this program\nhint: its log says why: `,
+    );
+    await stop(await machine.lite());
+  });
+});
+
+test('while a restore was broken off, it does not start', async () => {
+  const journal = `${machine.home}.restore-journal.json`;
+  writeFileSync(journal, '{"version":1,"state":"committing","renames":[],"carried":[]}');
+  expect(await failing('leoflow lite', 4)).toContain('leoflow lite restore --recover');
+});
