@@ -21,17 +21,19 @@ ${exitStatusHelp(EXIT.incomplete)}`;
 
 /** Builds the command, with an action of its own. */
 export function liteCommand({ around, finish }: CommandContext): Command {
-  return new Command('lite')
-    .summary('run the datastore of an install, or back it up and restore it')
-    .description('Runs the datastore of a Leoflow Lite install, or one of these commands.')
-    // `lite` and its commands share options; each takes those that stand behind it.
-    .enablePositionalOptions()
-    .addOption(homeOption())
-    .addOption(pgBinOption())
-    .addOption(jsonOption())
-    .addHelpText('after', HELP)
-    .hook('preSubcommand', (lite, command) => refuseMisplaced(lite, command))
-    .action(async (flags: LiteFlags) => finish(await runDatastore(flags, around)));
+  return (
+    new Command('lite')
+      .summary('run the datastore of an install, or back it up and restore it')
+      .description('Runs the datastore of a Leoflow Lite install, or one of these commands.')
+      // `lite` and its commands share options; each takes those that stand behind it.
+      .enablePositionalOptions()
+      .addOption(homeOption())
+      .addOption(pgBinOption())
+      .addOption(jsonOption())
+      .addHelpText('after', HELP)
+      .hook('preSubcommand', (lite, command) => refuseMisplaced(lite, command))
+      .action(async (flags: LiteFlags) => finish(await runDatastore(flags, around)))
+  );
 }
 
 /** An option in front of the command is not the command's: it must not seem to be. */

@@ -65,7 +65,7 @@ describe('SHA256SUMS is refused', () => {
   );
   refused(
     'with a line twice',
-    sums((right) => right + right.split('\n')[3] + '\n'),
+    sums((right) => `${right + right.split('\n')[3]}\n`),
     mismatch('is listed twice'),
   );
   refused(
