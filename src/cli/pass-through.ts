@@ -35,7 +35,7 @@ export function asksForHelp(argv: readonly string[]): boolean {
 /** Tells a program that we start, and that may start us, which way a command line has come. */
 const TRACE = 'LEOFLOW_SNAPSHOT_PASS_THROUGH';
 /** Steps after which a way is no way any more: nobody passes a command line on so often. */
-const MOST_STEPS = 32;
+const MOST_STEPS = 16;
 
 /** What a shell ends with where a program is found but cannot be run. */
 const CANNOT_RUN = 126;

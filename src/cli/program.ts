@@ -54,9 +54,7 @@ function createProgram(context: CommandContext, other: string | null): Command {
     // Whatever stands behind the name of a command is that command's.
     .enablePositionalOptions()
     .description('Puts a whole Leoflow Lite install into one portable archive, and brings it back.')
-    .version(`leoflow-snapshot ${packageVersion()}`, '-V, --version', 'print the version')
-    // What stands behind a command is that command's, also where one above it has an option of the same name.
-    .enablePositionalOptions();
+    .version(`leoflow-snapshot ${packageVersion()}`, '-V, --version', 'print the version');
   if (isAlone) program.addCommand(setupCommand(context));
   program.addCommand(lite);
   if (isAlone) program.addCommand(uninstallCommand(context));

@@ -338,7 +338,7 @@ class RestoreRun {
         finished(file).then(() => null),
       );
     }
-    if (cluster.state !== 'external') await sweepStaged(cluster);
+    if (cluster.state !== 'external') await sweepStaged(cluster).catch((error: unknown) => this.#note(wordsOf(error)));
     const stream = new PassThrough({ highWaterMark: 1 << 20 });
     const name = stagedName();
     const staged = stageDatabase(cluster, stream, { signal, name }).then((database) => {

@@ -225,12 +225,17 @@ describe('after kill -9', () => {
     expect(strange.child.exitCode).toBeNull();
   });
 
-  test('a copy of a home does not touch the original’s server', async () => {
+  test('a copy of a running home has a server of its own, and does not touch the original’s', async () => {
     const lite = await machine.lite();
+    const server = await machine.serverPid();
     await machine.sh('cp -a .leoflow copy');
-    const text = await failing('leoflow lite --home copy', 1);
-    expect(text).toContain('does not start');
+    expect((await machine.sh('leoflow uninstall --yes --home copy')).status).toBe(0);
+    const copy = machine.start('exec leoflow lite --home copy');
+    await until(() => copy.said().includes('Ctrl-C stops it'), 'the copy to run');
+    copy.child.kill('SIGINT');
+    expect(await copy.ended).toMatchObject({ status: 0 });
     expect(await machine.psql('SELECT 1')).toBe('1');
+    expect(await machine.serverPid()).toBe(server);
     await stop(lite);
   });
 });

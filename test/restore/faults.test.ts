@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, wr
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startCluster } from '../support/postgres.js';
-import { AFTER_SWAP, backup, recover, restore, runRecovery, runRestore } from './faults.js';
+import { backup, COMMIT, recover, restore, runRecovery, runRestore } from './faults.js';
 import { Trial } from './trial.js';
 import type { Version } from './two-installs.js';
 
@@ -49,14 +49,14 @@ describe('a restore that is killed', () => {
   );
 
   test.each([
-    ['before anything is moved', { calls: 'files', at: 3 }, 'undone'],
-    ['between two moves', { calls: 'files', at: 6 }, 'undone'],
-    ['when everything is moved, before the swap', { calls: 'spawn', at: 1 }, 'undone'],
-    ['after the swap', { calls: 'files', at: AFTER_SWAP }, 'finished'],
-    ['while it tidies up', { calls: 'files', at: AFTER_SWAP + 4 }, 'finished'],
+    ['before anything is moved', COMMIT.journalWritten, 'undone'],
+    ['between two moves', COMMIT.between, 'undone'],
+    ['when everything is moved, before the swap', COMMIT.beforeSwap, 'undone'],
+    ['after the swap', COMMIT.afterSwap, 'finished'],
+    ['while it tidies up', COMMIT.tidying, 'finished'],
   ] as const)('%s is recovered, also by a recovery that is killed at every step itself', async (_, fault, expected) => {
     const { home, base } = trial.install;
-    const { target } = await trial.attempt({ ...fault, from: 'commit', signal: 'SIGKILL' });
+    const { target } = await trial.attempt({ ...fault, signal: 'SIGKILL' });
     expect(trial.isBrokenOff).toBe(true);
     for (let at = 1; trial.isBrokenOff; at += 1) {
       const fault = { calls: 'files', at, signal: 'SIGKILL' } as const;
@@ -69,7 +69,7 @@ describe('a restore that is killed', () => {
 
   test('is recovered by nobody while it is only slow', async () => {
     const { home } = trial.install;
-    const slow = await trial.pause({ calls: 'files', from: 'commit', at: 6 });
+    const slow = await trial.pause(COMMIT.halfMoved);
     const request = trial.request(slow.target);
     for (const call of [
       () => recover({ home }),
@@ -90,7 +90,7 @@ describe('a restore that is killed', () => {
 
   test('in its commit lets nobody take the install for a whole one', async () => {
     const { home, base } = trial.install;
-    const { target } = await trial.attempt({ calls: 'files', from: 'commit', at: 6, signal: 'SIGKILL' });
+    const { target } = await trial.attempt({ ...COMMIT.halfMoved, signal: 'SIGKILL' });
     const request = trial.request(target);
     await expect(restore({ ...request, dryRun: true })).rejects.toMatchObject({
       code: 'RECOVERY_NEEDED',
@@ -104,7 +104,7 @@ describe('a restore that is killed', () => {
   });
 
   test('is recovered by the next restore, also where that one fails itself', async () => {
-    await trial.attempt({ calls: 'spawn', from: 'commit', at: 1, signal: 'SIGKILL' });
+    await trial.attempt({ ...COMMIT.beforeSwap, signal: 'SIGKILL' });
     await expect(restore({ ...trial.request('A'), input: '/nowhere' })).rejects.toMatchObject({
       code: 'INPUT_NOT_FOUND',
     });
@@ -123,7 +123,7 @@ describe('a restore that is killed', () => {
 describe('what stands in the way of a recovery', () => {
   test('is named, and nothing is overwritten; once it is gone, the recovery goes on', async () => {
     const { home, workspace } = trial.install;
-    await trial.attempt({ calls: 'spawn', from: 'commit', at: 1, signal: 'SIGKILL' });
+    await trial.attempt({ ...COMMIT.beforeSwap, signal: 'SIGKILL' });
     renameSync(workspace, `${workspace}.mine`);
     mkdirSync(workspace);
     await expect(recover({ home })).rejects.toMatchObject({
@@ -140,7 +140,7 @@ describe('what stands in the way of a recovery', () => {
   test('is not a file that somebody has put into a place that was empty before', async () => {
     const { home, base } = trial.install;
     rmSync(join(home, 'setup.json'));
-    await trial.attempt({ calls: 'files', from: 'commit', at: 6, signal: 'SIGKILL' });
+    await trial.attempt({ ...COMMIT.halfMoved, signal: 'SIGKILL' });
     writeFileSync(join(home, 'setup.json'), 'mine');
     expect((await recover({ home })).outcome).toBe('undone');
     expect(readFileSync(join(home, 'setup.json'), 'utf8')).toBe('mine');
@@ -150,7 +150,7 @@ describe('what stands in the way of a recovery', () => {
 
   test('is not the sweeping of what dead processes leave', async () => {
     const { home, base } = trial.install;
-    await trial.attempt({ calls: 'spawn', from: 'commit', at: 1, signal: 'SIGKILL' });
+    await trial.attempt({ ...COMMIT.beforeSwap, signal: 'SIGKILL' });
     // As any backup to this directory does.
     await backup({ home, output: join(base, 'b.tar.gz') });
     rmSync(join(base, 'b.tar.gz'));
@@ -160,7 +160,7 @@ describe('what stands in the way of a recovery', () => {
 
   test('is another datastore than the one of that restore', async () => {
     const { home, cluster } = trial.install;
-    await trial.attempt({ calls: 'spawn', from: 'commit', at: 1, signal: 'SIGKILL' });
+    await trial.attempt({ ...COMMIT.beforeSwap, signal: 'SIGKILL' });
     const wrong = await startCluster();
     try {
       await expect(recover({ home, dsn: wrong.url })).rejects.toMatchObject({

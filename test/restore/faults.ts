@@ -31,11 +31,21 @@ export interface Fault {
   log?: string;
 }
 
-/**
- * The first call to the file system after the databases are swapped, counted from the beginning of the commit, on the installs of two-installs.ts: the
- * journal takes 2 calls, 3 things are exchanged by 2 each, and 3 are carried over by 3 each.
- */
-export const AFTER_SWAP = 2 + 3 * 2 + 3 * 3 + 1;
+/** Moments of the commit. */
+export const COMMIT = {
+  /** Nothing is moved yet, but the journal is there. */
+  journalWritten: { calls: 'files', from: 'commit', at: 3 },
+  /** The old workspace is aside, and there is no new one. */
+  between: { calls: 'files', from: 'commit', at: 4 },
+  /** The new workspace is there with the old config. */
+  halfMoved: { calls: 'files', from: 'commit', at: 6 },
+  /** Everything is moved, and some program asks about the databases. */
+  beforeSwap: { calls: 'spawn', from: 'commit', at: 1 },
+  /** The journal is to say that all is done. */
+  afterSwap: { calls: 'files', from: 'commit', at: 3, like: 'restore-journal' },
+  /** Some of what was replaced is removed. */
+  tidying: { calls: 'files', from: 'commit', at: 3, like: 'rm /' },
+} as const satisfies Record<string, Fault>;
 
 /** What became of a process. */
 export interface Outcome<R> {

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { untar } from '../support/archive.js';
-import { AFTER_SWAP, type Fault, recover, runRestore } from './faults.js';
+import { COMMIT, type Fault, recover, runRestore } from './faults.js';
 import { Trial } from './trial.js';
 
 let trial: Trial;
@@ -49,7 +49,7 @@ describe('a call that fails', () => {
   );
 
   test('and then all others do: nobody can say how it is, but a recovery', async () => {
-    const { error } = await trial.attempt({ calls: 'files', from: 'commit', at: 6, onward: true, code: 'EIO' });
+    const { error } = await trial.attempt({ ...COMMIT.halfMoved, onward: true, code: 'EIO' });
     expect(error).toMatchObject({
       name: 'SnapshotError',
       code: 'RECOVERY_FAILED',
@@ -63,7 +63,7 @@ describe('a call that fails', () => {
   });
 
   test('because the workspace cannot be moved at all is explained', async () => {
-    const { error } = await trial.attempt({ calls: 'files', from: 'commit', at: 3, code: 'EXDEV' });
+    const { error } = await trial.attempt({ ...COMMIT.journalWritten, code: 'EXDEV' });
     expect(error).toMatchObject({
       code: 'COMMIT_FAILED',
       message: expect.stringMatching(/^cannot move \S+ to \S+\.before-restore-\S+: cross-device link not permitted$/),
@@ -89,9 +89,9 @@ describe('a signal', () => {
   });
 
   test.each([
-    ['in the commit', { calls: 'files', from: 'commit', at: 4 }],
+    ['in the commit', COMMIT.between],
     ['while the databases are swapped', { calls: 'spawn', from: 'commit', at: 2 }],
-    ['while it tidies up', { calls: 'files', from: 'commit', at: AFTER_SWAP + 3 }],
+    ['while it tidies up', COMMIT.tidying],
   ] as const)('%s comes too late: the restore is completed', async (_, fault) => {
     const { target, result } = await trial.attempt({ ...fault, signal: 'SIGTERM' });
     expect(result).toBeDefined();
@@ -120,7 +120,7 @@ describe('a PostgreSQL that dies', () => {
   });
 
   test('before the swap leaves a journal, by which the restore is undone', async () => {
-    const { error } = await dyingAt({ calls: 'files', from: 'commit', at: AFTER_SWAP - 1 });
+    const { error } = await dyingAt({ calls: 'files', from: 'commit', at: 6, like: 'utimes' });
     expect(error).toMatchObject({
       code: 'RECOVERY_FAILED',
       message: expect.stringMatching(/^the commit failed, and could not be undone: .* It failed because /),
@@ -136,7 +136,7 @@ describe('a PostgreSQL that dies', () => {
   });
 
   test('after the swap takes nothing back; what it cannot remove any more, the next run can', async () => {
-    const { target, result, notes } = await dyingAt({ calls: 'files', from: 'commit', at: AFTER_SWAP });
+    const { target, result, notes } = await dyingAt(COMMIT.afterSwap);
     expect(result).toBeDefined();
     expect(notes.join()).toMatch(/^everything is in place, but something is left over that could not be removed/);
     expect(await trial.install.version()).toBe(target);

@@ -1,4 +1,5 @@
 /** An install that can be the one of two archives, and tells which: whole A, whole B, or neither. */
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -69,7 +70,9 @@ export async function createTwoInstalls(): Promise<TwoInstalls> {
     sweep: async () => {
       for (const directory of [base, home]) {
         for (const name of readdirSync(directory)) {
-          if (name.endsWith('.partial')) rmSync(join(directory, name), { recursive: true, force: true });
+          if (!name.endsWith('.partial')) continue;
+          execFileSync('chmod', ['-R', 'u+rwX', join(directory, name)]);
+          rmSync(join(directory, name), { recursive: true });
         }
       }
       for (const stray of await inDatastore(install)) await cluster.psql(`DROP ${stray}`, 'postgres');

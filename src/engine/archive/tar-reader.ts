@@ -162,8 +162,8 @@ export class TarReader {
 
   #header(record: Buffer, type: number, size: number): TarHeader {
     const pax = { ...this.#global, ...this.#next };
-    const ownName = ustarName(record);
-    const name = pax.path ?? this.#next.longName ?? ownName;
+    // Where a record says the name, what stands in the header is cut anywhere, also in the middle of a character.
+    const name = pax.path ?? this.#next.longName ?? ustarName(record);
     const linkname = pax.linkpath ?? this.#next.longLink ?? text(record.subarray(157, 257), 'link target');
     const kind = kindOf(type, name);
     if (size > 0 && kind !== 'file') throw damaged(`the ${kind} ${quoted(name)} has content`);

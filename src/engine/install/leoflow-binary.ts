@@ -26,7 +26,7 @@ export interface SearchOptions {
 }
 
 /**
- * The next `leoflow` on `PATH` that is not ourselves, of any kind: where command lines that are not ours go.
+ * The next `leoflow` on `PATH` that is not ourselves, of any kind: where command lines that are not ours go. After the last entry comes the first.
  *
  * @returns an absolute path as `PATH` names it; null where there is none
  */
@@ -72,17 +72,25 @@ export async function leoflowVersion(options: SearchOptions & { signal?: AbortSi
   }
 }
 
-/** Executable regular files called `leoflow`, in the order of `PATH`, without ourselves. Relative entries are not trusted. */
+/**
+ * Executable regular files called `leoflow`, without ourselves: those that come after us on `PATH`, then those before. (One that comes before us has been asked
+ * already, where it is a wrapper that starts us.) Relative entries are not trusted.
+ */
 async function* othersOnPath(env: NodeJS.ProcessEnv, except: readonly string[] = []): AsyncGenerator<string> {
   const seen = new Set(except);
+  const before: string[] = [];
+  let reachedUs = false;
   for (const directory of (env.PATH ?? '').split(delimiter)) {
     if (!isAbsolute(directory)) continue;
     const path = join(directory, 'leoflow');
     const real = await executable(path);
     if (real === null || seen.has(real)) continue;
     seen.add(real);
-    if (!(await isOurs(real))) yield path;
+    if (await isOurs(real)) reachedUs = true;
+    else if (reachedUs) yield path;
+    else before.push(path);
   }
+  yield* before;
 }
 
 /** The real path of an executable regular file; null for anything else. */

@@ -10,7 +10,7 @@
  * role that may be a superuser; therefore nothing of them is run or even read here: no ANALYZE, no view, no function, no table.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
-import { SnapshotError } from '../../errors.js';
+import { SnapshotError, throwIfAborted } from '../../errors.js';
 import { type Admin, administer } from '../cluster/admin.js';
 import { drop } from '../cluster/swap.js';
 import { redirect } from '../connection.js';
@@ -50,7 +50,8 @@ export async function stage(
 ): Promise<void> {
   const role = { name: roleOf(name), password: randomBytes(24).toString('base64url') };
   try {
-    await prepare(target, name, role, signal);
+    await prepare(target, name, role);
+    throwIfAborted(signal);
     const connection = redirect(target.maintenance, { dbname: name, role });
     await replay(dump, { psql: target.psql, connection, serverVersionNum: target.serverVersionNum, signal });
     await requireUntouched(target, name);
@@ -86,25 +87,20 @@ function roleOf(database: string): string {
   return ROLE_PREFIX + database.slice(STAGED_PREFIX.length);
 }
 
-async function prepare(
-  target: StageTarget,
-  name: string,
-  role: { name: string; password: string },
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function prepare(target: StageTarget, name: string, role: { name: string; password: string }): Promise<void> {
   const properties = await databaseOptions(target, target.liveExists ? target.liveDatabase : 'template0');
-  // A role may give a database away only to a role that it is a member of; a superuser is one of all.
+  // A role may give a database away only to a role that it is a member of; a superuser is one of all. No signal ends this: a server whose client is
+  // gone goes on to make the database, and what is to be dropped afterwards may come into being after that.
   await administer(
     target,
     `CREATE ROLE ${identifier(role.name)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
        PASSWORD ${literal(scramVerifier(role.password))};
      GRANT ${identifier(role.name)} TO CURRENT_USER;
      CREATE DATABASE ${identifier(name)} OWNER ${identifier(role.name)} TEMPLATE template0 ${properties};`,
-    { signal },
   );
   // From 15 on the schema belongs to the owner of the database; before, dumps replace it, which only its owner may do.
   if (target.serverVersionNum < 150_000) {
-    await administer(target, `ALTER SCHEMA public OWNER TO ${identifier(role.name)};`, { database: name, signal });
+    await administer(target, `ALTER SCHEMA public OWNER TO ${identifier(role.name)};`, { database: name });
   }
 }
 

@@ -1,0 +1,268 @@
+/** `leoflow uninstall`: asks, removes what is the install's, and nothing else. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Machine, Machines, type Said } from '../support/machine.js';
+
+let machines: Machines;
+let machine: Machine;
+let count = 0;
+beforeAll(() => {
+  machines = new Machines();
+});
+afterAll(() => machines.remove());
+beforeEach(async () => {
+  count += 1;
+  machine = machines.make(`m${count}`);
+  expect((await machine.sh('leoflow setup')).status).toBe(0);
+});
+
+/** Everything in `~` and its times, but the content of the data directory. */
+async function everything(): Promise<string> {
+  return (await machine.sh(`find . -path ./.leoflow/pgdata -prune -o -printf '%p %m %s %l\\n' | sort`)).stdout;
+}
+
+/** Uninstalls; it should refuse, and leave everything as it is. @returns error and hint */
+async function refused(line: string, status: number): Promise<string> {
+  const before = await everything();
+  const said = await machine.sh(line);
+  expect({ status: said.status, stdout: said.stdout }).toEqual({ status, stdout: '' });
+  expect(said.stderr).toMatch(/(?:^|\n)error: .*\nhint: .*\n$/);
+  expect(await everything()).toBe(before);
+  return said.stderr;
+}
+
+const PURGE = 'leoflow uninstall --purge --yes';
+
+function expectRemoved(said: Said): void {
+  expect(said).toMatchObject({ status: 0 });
+  expect(said.stdout).toMatch(/^Removed: the whole install\n/);
+  expect(readdirSync(machine.user)).toEqual([]);
+}
+
+/** Puts another workspace into config.yaml. */
+function rename(workspace: string): void {
+  const path = join(machine.home, 'config.yaml');
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8').replace(/^workspace: .*$/m, `workspace: ${JSON.stringify(workspace)}`),
+  );
+}
+
+describe('without --purge', () => {
+  test('the tools go; settings, datastore and workspace stay, and setup brings the tools back', async () => {
+    const lite = await machine.lite();
+    await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
+    await machine.sh(
+      'echo x > leoflow/dag.py; mkdir -p .leoflow/venv/bin .leoflow/python; touch .leoflow/venv/bin/python',
+    );
+    const config = readFileSync(join(machine.home, 'config.yaml'), 'utf8');
+    const said = await machine.sh('leoflow uninstall --yes');
+    expect(said.status).toBe(0);
+    expect(said.stdout).toMatch(/^Removed: the tools\n/);
+    expect(said.stdout).toContain(`  kept       ${machine.home}/config.yaml\n`);
+    expect(await lite.ended).toMatchObject({ status: 1 });
+    expect(readdirSync(machine.home).sort()).toEqual(['config.yaml', 'dev', 'pgdata', 'setup.json']);
+    expect(readFileSync(join(machine.home, 'config.yaml'), 'utf8')).toBe(config);
+    expect(readdirSync(machine.workspace)).toEqual(['dag.py']);
+
+    expect((await machine.sh('leoflow uninstall --yes')).stdout).toBe('Nothing to do: there is nothing to remove.\n');
+    expect((await machine.sh('leoflow setup')).status).toBe(0);
+    const again = await machine.lite();
+    expect(await machine.psql('SELECT a FROM t')).toBe('7');
+    again.child.kill('SIGINT');
+    await again.ended;
+  });
+});
+
+describe('with --purge', () => {
+  test('everything goes, the running datastore is stopped first, and whoever ran it is told', async () => {
+    const lite = await machine.lite();
+    const server = await machine.serverPid();
+    await machine.sh('mkdir -p leoflow/dags && echo x > leoflow/dags/dag.py');
+    const said = await machine.sh(PURGE);
+    expect(await lite.ended).toMatchObject({ status: 1 });
+    expectRemoved(said);
+    expect(said.stdout).toContain(`  workspace  ${machine.workspace}: 1 file, 2 B\n`);
+    expect(said.stderr).toBe('Looking at what would be removed\nStopping the datastore\nRemoving\n');
+    expect((await machine.sh(`ps -p ${server} -o stat= | grep -v Z`)).stdout).toBe('');
+  });
+
+  test('also what may not be written, and what a restore or a broken start has left', async () => {
+    await machine.sh(`mkdir -p leoflow/a/b .leoflow/.pgdata-provisioning && touch leoflow/a/b/c .leoflow/config.yaml.before-restore-2026-05-28T143045Z
+      ln -s /etc leoflow/etc; chmod 555 leoflow/a/b leoflow/a; chmod 0 leoflow/a/b/c`);
+    expectRemoved(await machine.sh(PURGE));
+    expect(existsSync('/etc/passwd')).toBe(true);
+  });
+
+  test('workspaces that restores have replaced are their owner’s, and are named', async () => {
+    await machine.sh('mkdir leoflow.before-restore-2026-05-28T143045Z');
+    const said = await machine.sh(PURGE);
+    expect(said.stdout).toContain(`  kept       ${machine.workspace}.before-restore-2026-05-28T143045Z\n`);
+    expect(readdirSync(machine.user)).toEqual(['leoflow.before-restore-2026-05-28T143045Z']);
+  });
+
+  test('a workspace that is behind a link goes, with the link; so does a home', async () => {
+    await machine.sh(
+      'mkdir data && mv leoflow data/flows && ln -s data/flows leoflow && mv .leoflow data/home && ln -s data/home .leoflow',
+    );
+    const said = await machine.sh(PURGE);
+    expect(said).toMatchObject({ status: 0 });
+    expect((await machine.sh('find . | sort')).stdout).toBe('.\n./data\n');
+  });
+
+  test('a workspace inside the home goes with it', async () => {
+    await machine.sh('mkdir .leoflow/projects && echo x > .leoflow/projects/dag.py && rmdir leoflow');
+    rename(join(machine.home, 'projects'));
+    expectRemoved(await machine.sh(PURGE));
+  });
+
+  test('an install without a workspace any more goes, too', async () => {
+    await machine.sh('rmdir leoflow');
+    expectRemoved(await machine.sh(PURGE));
+  });
+
+  test('a program is told by JSON', async () => {
+    const { status, stdout, stderr } = await machine.sh(`${PURGE} --json`);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toMatchObject([
+      { type: 'phase', phase: 'judge' },
+      { type: 'phase', phase: 'remove' },
+      {
+        type: 'result',
+        command: 'uninstall',
+        dryRun: false,
+        purge: true,
+        stopped: false,
+        home: machine.home,
+        removed: [
+          { what: 'workspace', path: machine.workspace, files: 0 },
+          { what: 'install', path: machine.home },
+        ],
+        kept: [],
+        status: 0,
+      },
+    ]);
+  });
+});
+
+describe('it asks first', () => {
+  const answer = (keys: string) => ({ types: [['Remove it? [y/N] ', keys]] as [string, string][] });
+
+  test.each(['n\n', '\n', 'perhaps\n', '\u0004'])('and %j is no', async (keys) => {
+    const before = await everything();
+    const said = await machine.sh('leoflow uninstall --purge', answer(keys));
+    expect(said.status).toBe(1);
+    expect(said.stdout).toContain('This removes, for good:');
+    expect(said.stdout).toContain('Nothing was removed.');
+    expect(await everything()).toBe(before);
+  });
+
+  test('Ctrl-C is none, either', async () => {
+    const before = await everything();
+    expect((await machine.sh('leoflow uninstall --purge', answer('\u0003'))).status).toBe(130);
+    expect(await everything()).toBe(before);
+  });
+
+  test.each(['y\n', 'YES\n'])('%j is yes', async (keys) => {
+    const said = await machine.sh('leoflow uninstall --purge', answer(keys));
+    expect(said.stdout).toContain(machine.workspace);
+    expect(said.stdout).toContain('Removed: ');
+    expect(readdirSync(machine.user)).toEqual([]);
+  });
+
+  test('and where nobody can answer, it does nothing without --yes', async () => {
+    const text = await refused('leoflow uninstall --purge', 2);
+    expect(text).toBe(
+      'error: uninstall asks before it removes anything, and here is nobody to ask\nhint: run it in a terminal, or add --yes if you are sure\n',
+    );
+    expect((await machine.sh('leoflow uninstall --purge --json', answer('y\n'))).status).toBe(2);
+  });
+});
+
+describe('it refuses', () => {
+  test('what is no install', async () => {
+    await machine.sh('mkdir docs empty && echo x > docs/letter');
+    for (const directory of ['docs', 'empty', 'missing']) {
+      expect(await refused(`${PURGE} --home ${directory}`, 1)).toContain(
+        `there is no Leoflow install at ${machine.user}/${directory}`,
+      );
+    }
+  });
+
+  test.each([
+    ['/', 'the Leoflow home .* lies in it'],
+    ['~', 'the Leoflow home .* lies in it'],
+    ['/home', 'belongs to another user|somebody|it cannot|lies in it|other file system'],
+    ['/var/lib', 'the home directory .* lies in it'],
+    ['/root', "it is somebody's home directory"],
+  ])('the workspace %s', async (workspace, why) => {
+    if (!existsSync(workspace.replace('~', machine.user))) return;
+    rename(workspace);
+    expect(await refused(PURGE, 4)).toMatch(new RegExp(why));
+  });
+
+  test('a home with a file that nobody can explain', async () => {
+    await machine.sh('echo x > .leoflow/notes.txt');
+    expect(await refused(PURGE, 4)).toContain(`${machine.home}/notes.txt is nothing that Leoflow makes`);
+  });
+
+  test('commits that are on no remote, and a history that cannot be looked into', async () => {
+    await machine.sh(`git init -q -b main leoflow/repo && cd leoflow/repo && git config user.name x && git config user.email x@example.org &&
+      git commit -q --allow-empty -m 'only here'`);
+    expect(await refused(PURGE, 4)).toMatch(
+      /leoflow\/repo\/\.git holds commits that are on no remote, for example [0-9a-f]+ only here/,
+    );
+    await machine.sh(
+      'git init -q --bare remote && cd leoflow/repo && git remote add origin ../../remote && git push -q origin main',
+    );
+    await machine.sh('cd leoflow/repo && echo x > file && git add file && git stash -q');
+    expect(await refused(PURGE, 4)).toMatch(/on no remote, for example [0-9a-f]+ WIP on main/);
+    await machine.sh('cd leoflow/repo && git stash drop -q && mkdir -p ../hg/.hg');
+    expect(await refused(PURGE, 4)).toContain('leoflow/hg/.hg holds history');
+    await machine.sh('rm -r leoflow/hg remote/hooks');
+    expect(await machine.sh(PURGE)).toMatchObject({ status: 0 });
+    expect(readdirSync(machine.user)).toEqual(['remote']);
+  });
+
+  test.runIf(process.getuid?.() === 0)('files of another user', async () => {
+    mkdirSync(join(machine.workspace, 'results'));
+    writeFileSync(join(machine.workspace, 'results/data.csv'), 'x');
+    expect(await refused(PURGE, 4)).toContain(`${machine.workspace}/results belongs to another user (uid 0)`);
+  });
+
+  test('a config.yaml that does not say which workspace', async () => {
+    await machine.sh('echo "a: [" > .leoflow/config.yaml');
+    expect(await refused(PURGE, 1)).toContain('config.yaml is not valid at line');
+    // Without --purge the workspace does not matter.
+    expect((await machine.sh('leoflow uninstall --yes')).status).toBe(0);
+  });
+
+  test('while a restore was broken off', async () => {
+    await machine.sh(
+      `echo '{"version":1,"state":"committing","renames":[],"carried":[]}' > .leoflow.restore-journal.json`,
+    );
+    expect(await refused(PURGE, 4)).toContain('leoflow lite restore --recover');
+  });
+
+  test('a directory around it that may not be written, and removes nothing', async () => {
+    await machine.sh('mkdir flows && mv leoflow flows/leoflow && chmod 555 flows');
+    rename(join(machine.user, 'flows/leoflow'));
+    expect(await refused(PURGE, 1)).toContain(`cannot remove ${machine.user}/flows/leoflow: permission denied`);
+    await machine.sh('chmod 755 flows');
+  });
+});
+
+test('a link in the tools is not followed', async () => {
+  const outside = join(machines.base, `outside-${count}`);
+  mkdirSync(outside);
+  writeFileSync(join(outside, 'file'), 'x');
+  symlinkSync(outside, join(machine.home, 'postgres/elsewhere'));
+  await machine.sh('chown -h $(id -u) .leoflow/postgres/elsewhere || true');
+  await machine.sh('leoflow uninstall --yes');
+  expect(readdirSync(outside)).toEqual(['file']);
+});
