@@ -174,6 +174,8 @@ export function noSuchFile(path: string): SnapshotError {
 
 /** Says what a system error means for a path of the archive. */
 export function stagingError(path: string, cause: unknown): unknown {
+  // Ours have a code, too.
+  if (cause instanceof SnapshotError) return cause;
   switch (systemErrorCode(cause)) {
     case undefined:
       return cause;

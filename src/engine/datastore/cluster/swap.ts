@@ -31,6 +31,8 @@ export function previousName(live: string, time: Date): string {
 
 /** Milliseconds between two looks at who is still connected. */
 const POLL = 100;
+/** Looks until what was told to end counts as something that does not. */
+const LOOKS = 100;
 
 /**
  * Swaps the databases; when it throws, nothing is swapped.
@@ -59,8 +61,13 @@ export async function swap(admin: Admin, names: SwapNames, options: { endSession
   await rename(admin, renames, options.endSessions ? [live, staged] : [staged]);
 }
 
-/** Whether a swap has come to its end, looked up. */
+/**
+ * Whether a swap has come to its end, looked up; one that has not does not any more.
+ *
+ * @throws `SWAP_FAILED` when what a killed process has left behind cannot be ended
+ */
 export async function isSwapped(admin: Admin, names: SwapNames): Promise<boolean> {
+  await endLeftovers(admin, names);
   const found = await existing(admin, names);
   return !found.has(names.staged) && found.has(names.live) && (names.previous === null || found.has(names.previous));
 }
@@ -80,6 +87,21 @@ export async function undo(admin: Admin, names: SwapNames): Promise<void> {
   } else if (found.has(previous)) {
     await rename(admin, [...unswap, [previous, live]], [live, previous]);
   }
+}
+
+/**
+ * Ends the transaction of a swap whose process was killed. Its psql goes on without it: it may wait for sessions to leave, and commit after all, when
+ * somebody has already looked and put everything else back.
+ */
+async function endLeftovers(admin: Admin, { staged, previous }: SwapNames): Promise<void> {
+  const mentioned = [staged, previous].flatMap((name) => (name === null ? [] : `strpos(query, ${literal(name)}) > 0`));
+  const sql = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE usename = CURRENT_USER AND state <> 'idle' AND pid <> pg_backend_pid() AND (${mentioned.join(' OR ')});`;
+  for (let look = 0; look < LOOKS; look += 1) {
+    if ((await administer(admin, sql)) === '0') return;
+    await sleep(POLL);
+  }
+  throw swapFailed('something that cannot be ended still works on them');
 }
 
 type Rename = readonly [from: string, to: string];
