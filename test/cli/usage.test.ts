@@ -162,10 +162,10 @@ describe('the tree of commands', () => {
     expect(await command(argv)).toEqual({ status: 2, stdout: '', stderr: `error: ${message}\nhint: ${hint}\n` });
   });
 
-  test.each([[[]], [['lite']]])('%j without a command prints the help, to stderr', async (argv: string[]) => {
-    const { status, stdout, stderr } = await command(argv);
+  test('leoflow without a command prints the help, to stderr', async () => {
+    const { status, stdout, stderr } = await command([]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-    expect(stderr).toMatch(new RegExp(`^Usage: ${['leoflow', ...argv].join(' ')} `));
+    expect(stderr).toMatch(/^Usage: leoflow /);
   });
 });
 
