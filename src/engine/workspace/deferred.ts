@@ -62,7 +62,7 @@ export class DeferredEntries {
         else impassable.push(directory);
       }
     }
-    const depth = ({ path }: StagedDirectory) => path.split('/').length;
+    const depth = ({ path }: StagedDirectory) => (path === '' ? 0 : path.split('/').length);
     for (const directory of impassable.sort((a, b) => depth(b) - depth(a))) tree.finishDirectory(directory);
   }
 

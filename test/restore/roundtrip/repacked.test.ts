@@ -69,6 +69,12 @@ function without(tree: Map<string, Seen>, bits: number): Map<string, Seen> {
   return tree;
 }
 
+/** With times as bsdtar writes them into anything but PAX: eleven octal digits, no sign. */
+function withinOctal(tree: Map<string, Seen>): Map<string, Seen> {
+  const within = (mtime: number) => Math.min(Math.max(mtime, 0), 0o77777777777);
+  return new Map([...tree].map(([path, seen]) => [path, { ...seen, mtime: within(seen.mtime) }]));
+}
+
 /** Restores into a place of its own. @returns what is there then, and what is left */
 async function restored(input: string | Readable): Promise<Map<string, Seen>> {
   const user = mkdtempSync(join(base, 'user-'));
@@ -104,7 +110,7 @@ describe('packed again, in another order and by other rules', () => {
   const packers: Record<string, (archive: string) => unknown> = {
     'GNU tar, gnu': (archive) => tool('tar', 'czf', archive, '--format=gnu', '-C', unpacked, '.'),
     'GNU tar, posix': (archive) => tool('tar', 'czf', archive, '--format=posix', '-C', unpacked, '.'),
-    'GNU tar, posix with access times and owners': (archive) =>
+    'GNU tar, posix with a global header': (archive) =>
       tool(
         'tar',
         'czf',
@@ -129,7 +135,7 @@ describe('packed again, in another order and by other rules', () => {
     test(how, async () => {
       const archive = join(base, `${how.replaceAll(/\W+/g, '-')}.tar.gz`);
       pack(archive);
-      expectTree(await restored(archive), tree);
+      expectTree(await restored(archive), how === 'bsdtar, gnutar' ? withinOctal(tree) : tree);
       rmSync(archive);
     });
   }
