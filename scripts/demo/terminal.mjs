@@ -22,52 +22,63 @@ export function heading(title) {
   say(`\n${styled(1, title)}`);
 }
 
-/** Prints a command. @param {string} line @param {string} [as] the user it runs as, where not the one at hand */
-export function prompt(line, as) {
-  say(styled(36, `${as === undefined ? '' : `[${as}] `}$ ${line}`));
+/** Prints a command. @param {string} line */
+export function prompt(line) {
+  say(styled(36, `$ ${line}`));
 }
 
-/** How a command is run. @typedef {{ as?: { name: string; uid: number; gid: number } | null; statuses?: number[] }} RunOptions */
+/**
+ * Where and as whom commands are run.
+ *
+ * @typedef {object} Place
+ * @property {NodeJS.ProcessEnv} env
+ * @property {{ uid: number; gid: number } | null} account null: as ourselves
+ * @property {string} cwd
+ * @property {AbortSignal} signal ends the command at hand
+ */
 
 /** Runs command lines until told to stop. */
 export class Terminal {
-  #env;
-  #signal;
+  #place;
+  /** How long each command of `leoflow` took, in milliseconds. @type {{ line: string; ms: number }[]} */
+  times = [];
 
-  /**
-   * @param {NodeJS.ProcessEnv} env
-   * @param {AbortSignal} signal ends the command at hand
-   */
-  constructor(env, signal) {
-    this.#env = env;
-    this.#signal = signal;
+  /** @param {Place} place */
+  constructor(place) {
+    this.#place = place;
   }
 
-  /** Runs a line; what it prints is seen. @param {string} line @param {RunOptions} [options] */
-  async run(line, options = {}) {
-    await this.#spawn(line, 'inherit', options);
+  /** Runs a line; what it prints is seen. @param {string} line */
+  async run(line) {
+    await this.#finish(line, 'inherit', [0]);
   }
 
-  /** Runs a line. @param {string} line @param {RunOptions} [options] @returns what it wrote to standard output */
-  async read(line, options = {}) {
-    return this.#spawn(line, 'pipe', options);
+  /** Runs a line. @param {string} line @param {{ statuses?: number[] }} [options] @returns what it wrote to standard output */
+  async read(line, { statuses = [0] } = {}) {
+    return this.#finish(line, 'pipe', statuses);
   }
 
-  /**
-   * @param {string} line
-   * @param {'inherit' | 'pipe'} output
-   * @param {RunOptions} options
-   * @returns {Promise<string>}
-   */
-  async #spawn(line, output, { as = null, statuses = [0] }) {
-    this.#signal.throwIfAborted();
-    prompt(line, as?.name);
-    const child = spawn('sh', ['-c', line], {
-      env: this.#env,
-      stdio: ['ignore', output, 'inherit'],
-      detached: true,
-      ...(as === null ? {} : { uid: as.uid, gid: as.gid, cwd: '/' }),
-    });
+  /** Starts a line in the background, as a child of the shell that it is typed in; its output is piped. @param {string} line */
+  start(line) {
+    prompt(`${line} &`);
+    return this.#spawn(`exec ${line}`, ['ignore', 'pipe', 'pipe']);
+  }
+
+  /** @param {string} line @param {import('node:child_process').StdioOptions} stdio */
+  #spawn(line, stdio) {
+    const { env, account, cwd, signal } = this.#place;
+    signal.throwIfAborted();
+    const as = account === null ? {} : { uid: account.uid, gid: account.gid };
+    return spawn('sh', ['-c', line], { env, cwd, stdio, detached: true, ...as });
+  }
+
+  /** @param {string} line @param {'inherit' | 'pipe'} output @param {number[]} statuses @returns {Promise<string>} */
+  async #finish(line, output, statuses) {
+    const { signal } = this.#place;
+    signal.throwIfAborted();
+    prompt(line);
+    const began = performance.now();
+    const child = this.#spawn(line, ['ignore', output, 'inherit']);
     let text = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk) => {
       text += chunk;
@@ -77,18 +88,19 @@ export class Terminal {
       setTimeout(() => endGroup(child, 'SIGKILL'), 5000).unref();
     };
     const atExit = () => endGroup(child, 'SIGKILL');
-    this.#signal.addEventListener('abort', end, { once: true });
+    signal.addEventListener('abort', end, { once: true });
     process.once('exit', atExit);
     try {
       const status = await new Promise((resolve, reject) => {
         child.once('error', reject);
-        child.once('close', (code, signal) => resolve(code ?? signal));
+        child.once('close', (code, by) => resolve(code ?? by));
       });
-      this.#signal.throwIfAborted();
+      signal.throwIfAborted();
       if (!statuses.includes(status)) throw new Error(`the command above failed: ${status}`);
+      if (line.startsWith('leoflow ')) this.times.push({ line, ms: performance.now() - began });
       return text;
     } finally {
-      this.#signal.removeEventListener('abort', end);
+      signal.removeEventListener('abort', end);
       process.removeListener('exit', atExit);
     }
   }

@@ -62,7 +62,7 @@ export function makeWorkspace(root) {
 
   /** @type {[path: string, files: string[]][]} */
   const excluded = [
-    ['.git', ['HEAD', 'config', 'objects/pack/pack-1.pack', 'refs/heads/main']],
+    ['.svn', ['wc.db', 'format', 'pristine/00/0.svn-base']],
     ['.venv', ['pyvenv.cfg', 'bin/activate', 'lib/python3.12/site-packages/leoflow/__init__.py']],
     ['dags/billing/__pycache__', ['load_0.cpython-312.pyc', 'load_1.cpython-312.pyc']],
     ['tools/ui/node_modules', ['left/index.js', 'left/package.json', 'right/index.js']],
