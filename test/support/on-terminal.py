@@ -1,7 +1,7 @@
 """Runs a program on a terminal of its own and types: on-terminal.py <steps> <program> <argument>...
 
 Steps are a JSON list of [text, keys]: once the text is on the screen, the keys are typed; null for keys closes the terminal.
-Prints the screen, and ends with the program's status (128 + number, where a signal ended it).
+Prints what comes on the screen, and ends with the program's status (128 + number, where a signal ended it).
 """
 import json
 import os
@@ -34,8 +34,8 @@ while not closed and time.monotonic() < end:
         if data == b'':
             break
         screen += data
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 _, status = os.waitpid(pid, 0)
-sys.stdout.buffer.write(screen)
-sys.stdout.flush()
 sys.exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
