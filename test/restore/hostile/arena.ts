@@ -1,4 +1,5 @@
 /** A place where an archive is let loose, and where whatever it touches is noticed. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   lstatSync,
@@ -18,7 +19,10 @@ import { expect, test } from 'vitest';
 import type { ErrorCode, RestoreOptions, RestoreResult, SnapshotError } from '../../../src/index.js';
 import { blocksOf, directory, type Forged, type Ingredients, indexed, streamed } from '../../support/forge/archive.js';
 import { restore } from '../../support/library.js';
-import { look } from '../../support/tree.js';
+import { isRoot, look } from '../../support/tree.js';
+
+/** An arena has a directory for temporary files of its own; arenas lie beside each other. */
+const TMP = tmpdir();
 
 /** How an archive should fail. */
 export interface Refusal {
@@ -31,7 +35,7 @@ export interface Refusal {
 
 export class Arena {
   /** Everything is in here. */
-  readonly base = realpathSync(mkdtempSync(join(tmpdir(), 'lfarena-')));
+  readonly base = realpathSync(mkdtempSync(join(TMP, 'lfarena-')));
   readonly user = join(this.base, 'user');
   readonly home = join(this.user, '.leoflow');
   /** Where the archives of the forge lead to, moved along with the home. */
@@ -147,6 +151,8 @@ export class Arena {
   remove(): void {
     if (this.#tmpdir === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = this.#tmpdir;
+    // Root removes what it cannot enter; nobody else does.
+    if (!isRoot) execFileSync('chmod', ['-R', 'u+rwX', this.base]);
     rmSync(this.base, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,6 @@
 /** Headers that lie: kinds that no workspace holds, sizes, checksums, PAX records. */
+import { chmodSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { blocksOf, directory, type Forged, file, indexed, raw, streamed, tarOf } from '../../support/forge/archive.js';
 import { plainGzip } from '../../support/forge/members.js';
@@ -116,6 +118,45 @@ describe('kinds', () => {
       });
     }
   });
+});
+
+test('directories that nobody may enter are restored so, the workspace itself among them', async () => {
+  const own = new Arena();
+  const closed = [
+    directory('workspace/', { mode: 0 }),
+    directory('workspace/a/', { mode: 0o200 }),
+    directory('workspace/a/b/', { mode: 0 }),
+  ];
+  const archive = blocksOf({
+    workspace: [[...closed, file('workspace/a/b/c', 'x', { mode: 0 }), file('workspace/d', 'x')]],
+  });
+  try {
+    await own.restore(indexed(archive));
+    expect(statSync(own.workspace).mode & 0o777).toBe(0);
+    chmodSync(own.workspace, 0o700);
+    expect(statSync(join(own.workspace, 'a')).mode & 0o777).toBe(0o200);
+    chmodSync(join(own.workspace, 'a'), 0o700);
+    expect(statSync(join(own.workspace, 'a', 'b')).mode & 0o777).toBe(0);
+    chmodSync(join(own.workspace, 'a', 'b'), 0o700);
+    expect(statSync(join(own.workspace, 'a', 'b', 'c')).mode & 0o777).toBe(0);
+  } finally {
+    own.remove();
+  }
+});
+
+test('a time beyond what the file system holds is restored as near as it goes', async () => {
+  const own = new Arena();
+  const times = { a: 2n ** 52n, b: -(2n ** 52n) };
+  const files = Object.entries(times).map(([name, time]) =>
+    file(`workspace/${name}`, '', { mtime: base256(time, 12) }),
+  );
+  try {
+    await own.restore(indexed(blocksOf({ workspace: [files] })));
+    expect(own.restored().get('a')?.mtime).toBeGreaterThan(2 ** 31);
+    expect(own.restored().get('b')?.mtime).toBeLessThan(0);
+  } finally {
+    own.remove();
+  }
 });
 
 describe('sizes', () => {
