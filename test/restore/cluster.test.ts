@@ -292,19 +292,22 @@ describe('a server that somebody else runs', () => {
       expect(wasFinished).toBe(true);
     });
 
-    test('is not recovered as long as nobody can say whether the transaction was committed', async () => {
+    test('is recovered by who knows its address, as the restore did', async () => {
       const { base } = source;
       const request = requestOf('tenant', 'tenancy');
       const fault = { calls: 'files', from: 'commit', at: 11, signal: 'SIGKILL' } as const;
       await runRestore(request, { base, fault });
       await expect(recover({ home })).rejects.toMatchObject({
-        code: expect.stringMatching(/^(RECOVERY_FAILED|DATASTORE_UNREACHABLE)$/),
+        code: 'RECOVERY_FAILED',
+        message: expect.stringMatching(
+          /^the restore to \S+ that was broken off worked on the datastore at \S+, and there is none now$/,
+        ),
+        hint: 'name that datastore with --dsn, as that restore did',
       });
-      expect(existsSync(`${home}.restore-journal.json`)).toBe(true);
+      expect(existsSync(join(home, 'pgdata'))).toBe(false);
       const { outcome } = await recover({ home, dsn: request.dsn });
-      expect(await state()).toEqual(
-        outcome === 'finished' ? { database: 'new', file: 'new' } : { database: 'old', file: 'old' },
-      );
+      const version = outcome === 'finished' ? 'new' : 'old';
+      expect(await state()).toEqual({ database: version, file: version });
     });
   });
 });

@@ -1,9 +1,11 @@
 /** Restores that are killed, at every step; and their recovery, which is killed, too. See docs/restore.md, "Recovery". */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../support/cli.js';
 import { startCluster } from '../support/postgres.js';
-import { backup, COMMIT, recover, restore, runRecovery, runRestore } from './faults.js';
+import { backup, COMMIT, recover, restore, runRecovery, runRestore, start } from './faults.js';
+import { disconnectAll, freezeDatabases } from './sessions.js';
 import { Trial } from './trial.js';
 import type { Version } from './two-installs.js';
 
@@ -61,10 +63,31 @@ describe('a restore that is killed', () => {
     for (let at = 1; trial.isBrokenOff; at += 1) {
       const fault = { calls: 'files', at, signal: 'SIGKILL' } as const;
       const { result } = await runRecovery({ home }, { base, fault });
+      expect(at).toBeLessThan(60);
       if (result !== undefined) expect(result.outcome).toBe(expected);
       else if (!trial.isBrokenOff) await trial.install.sweep();
     }
     await trial.completed(expected === 'finished' ? target : trial.now);
+  });
+
+  test('is recovered also while its psql still waits to swap the databases, which then it does not', async () => {
+    const { home, base, cluster } = trial.install;
+    const killed = await trial.pause({ ...COMMIT.journalWritten, leaving: true });
+    await freezeDatabases(cluster);
+    killed.resume();
+    const waiting =
+      "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'ALTER DATABASE%' AND wait_event_type = 'Lock'";
+    await until(async () => (await cluster.psql(waiting)) === '1', 'a psql that waits');
+    process.kill(killed.pid, 'SIGKILL');
+    await killed.ended;
+    // The recovery has looked, and is about to move things back: now that psql could go on.
+    const paused = start('recover', { home }, { base, fault: { calls: 'files', at: 2, signal: 'SIGSTOP' } });
+    await paused.stopped();
+    disconnectAll();
+    await until(async () => (await cluster.psql(waiting)) === '0', 'the end of that psql');
+    paused.resume();
+    expect((await paused.ended).result?.outcome).toBe('undone');
+    await trial.unchanged();
   });
 
   test('is recovered by nobody while it is only slow', async () => {
@@ -147,6 +170,29 @@ describe('what stands in the way of a recovery', () => {
     expect(readdirSync(base).filter((name) => name.includes('restore'))).toEqual([]);
     await trial.again();
   });
+
+  test('is not anything at all once it is undone, and only tidying up was broken off', async () => {
+    const { home, base } = trial.install;
+    rmSync(join(home, 'setup.json'));
+    await trial.attempt({ ...COMMIT.beforeSwap, signal: 'SIGKILL' });
+    const staged = inodes(trial.journal);
+    await runRecovery({ home }, { base, fault: { calls: 'files', like: 'unlink', at: 1, signal: 'SIGKILL' } });
+    expect(JSON.parse(readFileSync(trial.journal, 'utf8')).state).toBe('undone');
+    // A new file often gets the inode of one that has just been removed: it must not be taken for that one.
+    const own = Array.from({ length: 50 }, (_, n) => join(base, `own-${n}`));
+    for (const path of own) writeFileSync(path, 'mine');
+    const alike = own.find((path) => staged.includes(String(statSync(path).ino))) ?? join(base, 'own-0');
+    renameSync(alike, join(home, 'setup.json'));
+    for (const path of own) rmSync(path, { force: true });
+    expect((await recover({ home })).outcome).toBe('undone');
+    expect(readFileSync(join(home, 'setup.json'), 'utf8')).toBe('mine');
+    await trial.again();
+  });
+
+  function inodes(journal: string): string[] {
+    const { renames } = JSON.parse(readFileSync(journal, 'utf8')) as { renames: { inode: string }[] };
+    return renames.map(({ inode }) => inode);
+  }
 
   test('is not the sweeping of what dead processes leave', async () => {
     const { home, base } = trial.install;

@@ -80,13 +80,15 @@ export interface ProcessSettings {
   /** Words in front of the program's own: `['prlimit', …]`. */
   under?: readonly string[];
   env?: Record<string, string>;
+  /** Do not wait for the programs that it leaves behind. */
+  leaving?: boolean;
 }
 
 /** Starts a restore or a recovery. */
 export function start<C extends keyof Calls>(
   call: C,
   options: Options[C],
-  { base, fault, under = [], env = {} }: ProcessSettings,
+  { base, fault, under = [], env = {}, leaving = false }: ProcessSettings,
 ): Process<Calls[C]> {
   const scratch = join(base, 'tmp');
   mkdirSync(scratch, { recursive: true });
@@ -117,7 +119,7 @@ export function start<C extends keyof Calls>(
     resume: () => void process.kill(pid, 'SIGCONT'),
     ended: (async () => {
       const status = await closed;
-      await until(() => processesOf(base).length === 0, 'the end of the programs that were started');
+      if (!leaving) await until(() => processesOf(base).length === 0, 'the end of the programs that were started');
       rmSync(scratch, { recursive: true, force: true });
       return { status, notes: [], ...(said === '' ? {} : JSON.parse(said)) };
     })(),

@@ -1,9 +1,10 @@
 /** Restores that meet with bad luck, at every step: calls that fail, signals, a server that dies, a disk that is full. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { untar } from '../support/archive.js';
+import { look } from '../support/tree.js';
 import { COMMIT, type Fault, recover, runRestore } from './faults.js';
 import { Trial } from './trial.js';
 
@@ -69,6 +70,39 @@ describe('a call that fails', () => {
       message: expect.stringMatching(/^cannot move \S+ to \S+\.before-restore-\S+: cross-device link not permitted$/),
       hint: expect.stringContaining('neither is a mount point'),
     });
+    await trial.unchanged();
+  });
+});
+
+describe('a workspace that is a mount point', () => {
+  test('cannot be moved, and the install is as it was', async () => {
+    const { base, workspace } = trial.install;
+    const aside = join(base, 'aside');
+    const before = look(workspace);
+    renameSync(workspace, aside);
+    mkdirSync(workspace);
+    // Where nobody may mount anything, the call fails as it does there.
+    const mounted = spawnSync('mount', ['--bind', aside, workspace]).status === 0;
+    if (!mounted) {
+      rmdirSync(workspace);
+      renameSync(aside, workspace);
+    }
+    const fault = mounted ? {} : { fault: { ...COMMIT.journalWritten, code: 'EBUSY' } };
+    try {
+      const { error } = await runRestore(trial.request(trial.other), { base, ...fault });
+      expect(error).toMatchObject({
+        code: 'COMMIT_FAILED',
+        message: expect.stringMatching(/^cannot move \S+ to \S+\.before-restore-\S+: resource busy or locked$/),
+        hint: expect.stringContaining('neither is a mount point'),
+      });
+      expect(look(workspace)).toEqual(before);
+    } finally {
+      if (mounted) {
+        execFileSync('umount', [workspace]);
+        rmdirSync(workspace);
+        renameSync(aside, workspace);
+      }
+    }
     await trial.unchanged();
   });
 });

@@ -1,16 +1,15 @@
 /** What a restore refuses, before it writes anything. See docs/restore.md, "What is refused". */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { claiming, programs } from '../datastore/fixtures.js';
-import { underModes, until } from '../support/cli.js';
-import { createInstall, type TestInstall } from '../support/install.js';
-import { plainEnvironment, postgresBin } from '../support/postgres.js';
+import { underModes } from '../support/cli.js';
+import { createInstall } from '../support/install.js';
 import { isRoot, look, put } from '../support/tree.js';
 import { restore, runRestore, start } from './faults.js';
 import { type FreshPlace, freshPlace, REFERENCE, repacked, setUp, withDump, withManifest } from './fresh-place.js';
+import { connect, disconnectAll } from './sessions.js';
 import { Trial } from './trial.js';
 
 let place: FreshPlace;
@@ -236,31 +235,13 @@ describe('an install in the way, without --force', () => {
 
 describe('a database that is in use, without --force', () => {
   let trial: Trial;
-  const clients: ChildProcess[] = [];
-
   beforeAll(async () => {
     trial = await Trial.begin();
   });
-  afterEach(() => {
-    for (const client of clients.splice(0)) client.kill('SIGKILL');
-  });
+  afterEach(disconnectAll);
   afterAll(async () => {
     await trial?.install.remove();
   });
-
-  /** A session on the database, until the test ends. @returns its process on the server */
-  async function connect({ cluster }: TestInstall): Promise<{ pid: string }> {
-    const client = spawn(join(postgresBin(), 'psql'), ['-XAtq', '-d', cluster.url, '-f', '-'], {
-      env: { ...plainEnvironment(), PGAPPNAME: 'leoflow server' },
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
-    clients.push(client);
-    client.stdin.write('SELECT 1;\n');
-    const find = () =>
-      cluster.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'leoflow server' AND state = 'idle'");
-    await until(async () => (await find()) !== '', 'a session');
-    return { pid: await find() };
-  }
 
   const inUse = (pid: string) => ({
     name: 'SnapshotError',
@@ -275,11 +256,11 @@ describe('a database that is in use, without --force', () => {
     try {
       rmSync(join(empty.home, 'config.yaml'));
       rmSync(join(empty.home, 'setup.json'));
-      const { pid } = await connect(empty);
+      const { pid } = await connect(empty.cluster);
       const options = { home: empty.home, input: REFERENCE, workspace: join(empty.base, 'other') };
       await expect(restore(options)).rejects.toMatchObject({ ...inUse(pid), kind: 'refused' });
       // An install in the way is the greater obstacle, and told first.
-      await connect(trial.install);
+      await connect(trial.install.cluster);
       await expect(restore({ home, input: trial.install.archives.A })).rejects.toMatchObject({
         code: 'INSTALL_EXISTS',
       });
@@ -289,7 +270,7 @@ describe('a database that is in use, without --force', () => {
   });
 
   test('with it, ends these sessions', async () => {
-    const { pid } = await connect(trial.install);
+    const { pid } = await connect(trial.install.cluster);
     await trial.again();
     expect(await trial.install.cluster.psql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${pid}`)).toBe('0');
   });
@@ -305,12 +286,12 @@ describe('a database that is in use, without --force', () => {
       const fault = { calls: 'files', from: 'commit', at: 3, signal: 'SIGSTOP' } as const;
       const paused = start('restore', request, { base, fault });
       await paused.stopped();
-      const { pid } = await connect(empty);
+      const { pid } = await connect(empty.cluster);
       paused.resume();
       expect((await paused.ended).error).toMatchObject(inUse(pid));
       expect([...look(base, (path) => path.startsWith('home/pgdata')).keys()]).toEqual([...before.keys()]);
     } finally {
-      for (const client of clients.splice(0)) client.kill('SIGKILL');
+      disconnectAll();
       await empty.remove();
     }
   });

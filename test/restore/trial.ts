@@ -41,12 +41,13 @@ export class Trial {
     return { target, ...(await runRestore(this.request(target), { base: this.install.base, fault })) };
   }
 
-  /** Starts to restore the other version, and stops the process at a call. */
-  async pause(fault: Fault) {
+  /** Starts to restore the other version, and stops the process at a call. `leaving`: see `ProcessSettings`. */
+  async pause({ leaving = false, ...fault }: Fault & { leaving?: boolean }) {
     const target = this.other;
     const process = start('restore', this.request(target), {
       base: this.install.base,
       fault: { ...fault, signal: 'SIGSTOP' },
+      leaving,
     });
     await process.stopped();
     return { target, ...process };
