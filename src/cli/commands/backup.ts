@@ -68,7 +68,7 @@ export function backupCommand({ around, finish }: CommandContext): Command {
       ),
     )
     .addOption(
-      new Option('--level <1-9>', 'compression, from fast to small (default: 6)').argParser(
+      new Option('--level <1-9>', 'compression, from fast to small (default: 5)').argParser(
         wholeNumber('--level', 1, 9),
       ),
     )
