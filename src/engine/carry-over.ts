@@ -1,7 +1,7 @@
 /**
  * What is never archived but belongs to a workspace (`.git`, `.venv` …): a restore carries it over from the workspace that it replaces.
  */
-import { lstat, readdir, utimes } from 'node:fs/promises';
+import { chmod, lstat, readdir, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Move } from './journal.js';
 import { move } from './move.js';
@@ -44,6 +44,28 @@ export async function carry(from: string, to: string): Promise<void> {
   );
   await move(from, to);
   for (const { path, was } of around) await utimes(path, was.atime, was.mtime).catch(() => {});
+}
+
+/** What its owner needs of a directory to move something in or out. */
+const ENTER_AND_CHANGE = 0o300;
+
+/** Does something around a move of {@link carry}, in directories that may be closed to their owner: they are opened for it, and closed again. */
+export async function opened<T>({ from, to }: Move, act: () => Promise<T>): Promise<T> {
+  const closed: { path: string; mode: number }[] = [];
+  try {
+    for (const path of [dirname(from), dirname(to)]) {
+      const mode = await lstat(path).then(
+        (stats) => stats.mode & 0o7777,
+        () => ENTER_AND_CHANGE,
+      );
+      if ((mode & ENTER_AND_CHANGE) === ENTER_AND_CHANGE) continue;
+      closed.push({ path, mode });
+      await chmod(path, mode | ENTER_AND_CHANGE);
+    }
+    return await act();
+  } finally {
+    for (const { path, mode } of closed) await chmod(path, mode).catch(() => {});
+  }
 }
 
 async function kindOf(path: string): Promise<'directory' | 'other' | 'nothing'> {

@@ -14,7 +14,7 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { removeTree, syncDirectory } from './archive/index.js';
-import { carry } from './carry-over.js';
+import { carry, opened } from './carry-over.js';
 import {
   type ClusterLease,
   dropDatabase,
@@ -61,7 +61,7 @@ export async function commit(
   await begin(site, journal);
   try {
     for (const step of journal.renames) await forward(step, move);
-    for (const step of journal.carried) await forward(step, carry);
+    for (const step of journal.carried) await opened(step, () => forward(step, carry));
     await syncDirectories(journal);
     if (journal.databases !== null) await swapDatabases(leaseOf(site), journal.databases, options);
     await options.replay?.(async (transaction) => {
@@ -117,7 +117,7 @@ async function begin(site: CommitSite, journal: Journal): Promise<void> {
 /** Puts everything back as it was before the commit, and tidies up. What is back already stays. */
 async function undo(site: CommitSite, journal: Journal): Promise<SnapshotError | null> {
   if (journal.databases !== null) await undoSwap(leaseOf(site), journal.databases);
-  for (const step of journal.carried.toReversed()) await undoCarry(step);
+  for (const step of journal.carried.toReversed()) await opened(step, () => undoCarry(step));
   for (const step of journal.renames.toReversed()) await undoRename(step);
   await syncDirectories(journal);
   const undone: Journal = { ...journal, state: 'undone' };

@@ -2,6 +2,7 @@
  * The worker threads of one run.
  */
 
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
@@ -12,6 +13,10 @@ import { interrupted } from './errors.js';
 export class WorkerPool {
   readonly workers: number;
   readonly #piscina: Piscina;
+  /** Settled when every thread has started. */
+  readonly #started: Promise<unknown>;
+  /** Tasks that were given to the threads and have no answer yet. */
+  readonly #running = new Set<Promise<unknown>>();
   #destroyed: Promise<void> | null = null;
 
   constructor(workers: number) {
@@ -23,6 +28,8 @@ export class WorkerPool {
       // The task at hand is small and short-lived; what is large lives outside of the JavaScript heap.
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 },
     });
+    // The first thing that a thread says is that it is ready.
+    this.#started = Promise.allSettled(this.#piscina.threads.map((thread) => once(thread, 'message')));
     // The answer to a task can be on its way when the threads are ended; piscina then knows no such task, and without a listener that ends the process.
     this.#piscina.on('error', (error) => {
       if (this.#destroyed === null) throw error;
@@ -41,22 +48,32 @@ export class WorkerPool {
   ): Promise<Tasks[Name]['result']> {
     if (this.#destroyed !== null) throw interrupted();
     const filename = new URL(`../workers/${name}.js`, import.meta.url).href;
+    const answer = this.#piscina.run(task, { filename, transferList: give });
+    this.#running.add(answer);
     try {
-      const result = await this.#piscina.run(task, { filename, transferList: give });
+      const result = await answer;
       if (this.#destroyed === null) return result;
     } catch (error) {
       if (this.#destroyed === null) throw error;
+    } finally {
+      this.#running.delete(answer);
     }
     throw interrupted();
   }
 
   /**
-   * Ends the threads. Tasks under way reject; what a thread has in hand it finishes, which takes a moment: one that is ended just when it makes a zlib
-   * stream fails an assertion of Node.js ("close before init"), and takes the process along.
+   * Ends the threads. Tasks under way reject once they are done, which takes a moment: Node.js aborts the whole process now and then where a thread is
+   * ended while it starts, loads a module or makes a zlib stream. (piscina's own `close()` means to wait, but stops at the first answer.)
    */
   destroy(): Promise<void> {
-    this.#destroyed ??= this.#piscina.close({ force: true });
+    this.#destroyed ??= this.#end();
     return this.#destroyed;
+  }
+
+  async #end(): Promise<void> {
+    await this.#started;
+    await Promise.allSettled(this.#running);
+    await this.#piscina.destroy();
   }
 }
 
