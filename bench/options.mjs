@@ -89,6 +89,8 @@ export function parseOptions(args) {
       trees.push({ profile: profileName(name), bytes: quick ? size / 10 : size });
     }
   }
+  /** @type {readonly ('backup' | 'restore')[]} */
+  const directions = direction === undefined ? ['backup', 'restore'] : [direction];
   const workers = (values.workers ?? []).map((text) => amount('--workers', text));
   return {
     help: values.help,
@@ -98,7 +100,7 @@ export function parseOptions(args) {
     level: amount('--level', values.level),
     workers: workers.length > 0 ? workers : [...new Set([availableParallelism(), 1])],
     contenders: values.contender ?? [],
-    directions: direction === undefined ? /** @type {const} */ (['backup', 'restore']) : [direction],
+    directions,
     quick,
     directory: values.dir,
     scaling: values.scaling
@@ -118,9 +120,9 @@ export function parseOptions(args) {
 
 /** @param {string[]} args */
 function parse(args) {
-  const text = { type: /** @type {const} */ ('string') };
-  const texts = { type: /** @type {const} */ ('string'), multiple: true };
-  const flag = { type: /** @type {const} */ ('boolean'), default: false };
+  const text = /** @type {const} */ ({ type: 'string' });
+  const texts = /** @type {const} */ ({ type: 'string', multiple: true });
+  const flag = /** @type {const} */ ({ type: 'boolean', default: false });
   try {
     return parseArgs({
       args,

@@ -33,15 +33,21 @@ export const AXES = /** @type {const} */ ({
 export async function scalingSeries({ points, directory, scratch, how }) {
   const { signal, say } = how;
   const [usual = 1] = how.workers;
+  /** @type {{ name: SeriesName; x: number; bytes: number; files?: number; workers: number }[]} */
   const plans = [
-    ...points.sizes.map((x) => ({ name: 'size', x, bytes: x, workers: usual })),
-    ...points.counts.map((x) => ({ name: 'files', x, bytes: x * FILE_BYTES, files: x, workers: usual })),
-    ...points.workers.map((x) => ({ name: 'workers', x, bytes: WORKERS_BYTES, workers: x })),
+    ...points.sizes.map((x) => ({ name: /** @type {const} */ ('size'), x, bytes: x, workers: usual })),
+    ...points.counts.map((x) => ({
+      name: /** @type {const} */ ('files'),
+      x,
+      bytes: x * FILE_BYTES,
+      files: x,
+      workers: usual,
+    })),
+    ...points.workers.map((x) => ({ name: /** @type {const} */ ('workers'), x, bytes: WORKERS_BYTES, workers: x })),
   ];
   /** @type {Map<SeriesName, Series>} */
   const series = new Map();
-  for (const [number, { name: word, x, bytes, files, workers }] of plans.entries()) {
-    const name = /** @type {SeriesName} */ (word);
+  for (const [number, { name, x, bytes, files, workers }] of plans.entries()) {
     const { profile } = AXES[name];
     say(`\nseries of ${name}, ${x.toLocaleString('en-US')}: the tree …`);
     const tree = await makeTree({ directory, profile, bytes, signal, ...(files === undefined ? {} : { files }) });

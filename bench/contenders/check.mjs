@@ -2,7 +2,8 @@
  * Whether a result is what it should be. A time counts only then.
  */
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { run } from '../measure/run.mjs';
 import { countTree, MADE_AGAIN, VERSION_CONTROL } from '../trees/real-tree.mjs';
 
@@ -42,6 +43,7 @@ export async function checkArchive({ tree, place, cluster, signal }, { file, com
  * @param {boolean} thorough
  */
 export async function checkTree({ tree, signal }, root, thorough) {
+  if (!existsSync(root)) throw new Error(`there is no ${basename(root)} in what was restored`);
   const { files, bytes } = await countTree(root, signal);
   compare(`${files} ${bytes} `, tree, 'restored tree');
   if (!thorough) return;

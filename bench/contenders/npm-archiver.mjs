@@ -3,6 +3,7 @@
  */
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+// @ts-expect-error: it brings no types
 import { TarArchive } from 'archiver';
 import { MADE_AGAIN, VERSION_CONTROL } from '../trees/real-tree.mjs';
 

@@ -12,18 +12,19 @@ import { EXCLUDE_FLAGS, missingProgram, peerDump } from './contender.mjs';
 
 /** @param {Arena} arena @returns {{ backups: Contender[]; restores: Contender[] }} */
 export function restic(arena) {
-  const { tree, scratch, signal } = arena;
+  const { place, scratch, signal } = arena;
   const missing = missingProgram('restic');
   const repository = join(scratch, 'restic');
   const env = {
-    TREE: tree.root,
+    PLACE: place,
     RESTIC_REPOSITORY: repository,
     RESTIC_CACHE_DIR: join(scratch, 'restic-cache'),
     RESTIC_PASSWORD: 'bench',
   };
   const dump = peerDump(arena);
   const extra = dump.file === null ? '' : `'${dump.file}'`;
-  const line = `${dump.line}cd "$TREE"\nrestic backup --quiet ${EXCLUDE_FLAGS} . ${extra}\nsync -f "$RESTIC_REPOSITORY"`;
+  // By way of `place`, whose path holds none of the names that are left out: restic matches them against absolute paths.
+  const line = `${dump.line}cd "$PLACE/workspace"\nrestic backup --quiet ${EXCLUDE_FLAGS} . ${extra}\nsync -f "$RESTIC_REPOSITORY"`;
   const fresh = async () => {
     for (const path of [repository, env.RESTIC_CACHE_DIR]) rmSync(path, { recursive: true, force: true });
     await run({ line: 'restic init --quiet', env, signal });
@@ -47,20 +48,16 @@ export function restic(arena) {
         ...shared,
         name: 'restic restore',
         direction: 'restore',
-        line: 'restic restore latest --quiet --target "$TARGET"\nsync -f "$TARGET"',
+        line: `restic restore latest --quiet ${dump.file === null ? '' : `--exclude '${dump.file}'`} --target "$TARGET"\nsync -f "$TARGET"`,
         env: { ...env, TARGET: target },
         output: target,
         prepare: async () => {
           await filled();
           mkdirSync(target);
         },
-        check: (thorough) => checkTree(arena, resticRoot(target, tree.root, dump.file), thorough),
+        // The empty directories above the dump are restored, too.
+        check: (thorough) => checkTree(arena, target, thorough && dump.file === null),
       },
     ],
   };
-}
-
-/** With one source, paths are relative to it; with several they are absolute. @param {string} target @param {string} root @param {string | null} dump */
-function resticRoot(target, root, dump) {
-  return dump === null ? target : join(target, root);
 }

@@ -27,6 +27,7 @@ import { ProcessTree } from './process-tree.mjs';
 
 /** What was said last is kept; an archive's listing would be too much. */
 const KEPT_CHARACTERS = 10_000;
+const LAST_WORDS = 500;
 /** How long it may take to stop in good order. */
 const PATIENCE_MS = 10_000;
 
@@ -74,7 +75,8 @@ export async function run({ line, env = {}, cwd, signal, onLine }) {
   try {
     const [code, killed] = await closed;
     signal?.throwIfAborted();
-    if (code !== 0) throw new Error(`${line.trim()}\n  ended with ${code ?? killed}: ${(errors() || said()).trim()}`);
+    if (code !== 0)
+      throw new Error(`${(errors() || said()).trim().slice(-LAST_WORDS)} (ended with ${code ?? killed})`.trim());
     return { cost: { wallMs, ...parseTimes(taken()), ...tree.stop() }, said: said() };
   } finally {
     tree.stop();

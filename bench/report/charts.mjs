@@ -6,7 +6,7 @@ import { parseHTML } from 'linkedom';
 
 /** @typedef {import('./document.mjs').Chart} Chart */
 
-const WIDTH = 760;
+const WIDTH = 820;
 const OURS = '#c2410c';
 const OTHERS = '#94a3b8';
 const LINES = ['#c2410c', '#1d4ed8'];
@@ -30,7 +30,7 @@ function bars({ axis, bars: all, limit }) {
   const ranges = data.filter(({ low, high }) => low !== undefined && high !== undefined && high > low);
   return {
     height: 70 + 28 * data.length,
-    marginLeft: 190,
+    marginLeft: 230,
     marginRight: 60,
     marginBottom: 48,
     marginTop: limit === undefined ? 12 : 28,

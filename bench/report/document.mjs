@@ -89,8 +89,8 @@ function directionBlocks(section, direction, runs) {
   const rows = summaries(section, direction).sort((a, b) => a.wallMs - b.wallMs);
   const ours = oursOf(section, direction);
   const columns = ['', 'wall s', ...(runs > 1 ? ['spread'] : []), 'user s', 'system s', 'MB/s'];
-  if (direction === 'backup') columns.push('size MB', 'of ours');
-  columns.push('peak MiB', 'time, of ours');
+  if (direction === 'backup') columns.push('size MB', 'size ÷ ours');
+  columns.push('peak MiB', 'time ÷ ours');
   const table = rows.map((one) =>
     row(
       [
@@ -104,7 +104,7 @@ function directionBlocks(section, direction, runs) {
           ? [megabytes(one.size), ours === undefined ? '' : (one.size / ours.size).toFixed(2)]
           : []),
         one.peakBytes === null ? '' : mebibytes(one.peakBytes).toFixed(0),
-        ours === undefined ? '' : `${(one.wallMs / ours.wallMs).toFixed(2)} ×`,
+        ours === undefined ? '' : (one.wallMs / ours.wallMs).toFixed(2),
       ],
       one.ours,
     ),

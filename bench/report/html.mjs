@@ -7,11 +7,11 @@ import { isText } from './text.mjs';
 /** @typedef {import('./document.mjs').Block} Block */
 
 const STYLE = `
-body { font: 16px/1.5 system-ui, sans-serif; color: #1e293b; background: white; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1e293b; background: white; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 h1, h2, h3 { line-height: 1.2; margin-top: 2em; }
 h2 { border-bottom: 1px solid #cbd5e1; padding-bottom: .2em; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto; }
-th, td { padding: .25em .7em; border-bottom: 1px solid #e2e8f0; text-align: right; white-space: nowrap; }
+table { font-size: .9em; border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto; }
+th, td { padding: .25em .6em; border-bottom: 1px solid #e2e8f0; text-align: right; white-space: nowrap; }
 .text { text-align: left; }
 .ours { font-weight: 600; color: #c2410c; }
 figure { margin: 2em 0; }

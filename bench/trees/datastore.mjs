@@ -1,7 +1,7 @@
 /**
  * The cluster that is dumped: made and filled the first time, started for every bench. Without a size it has the few rows that any install has.
  */
-import { createWriteStream, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,7 +41,9 @@ export async function startCluster({ directory, bin, bytes, signal, onSpawn }) {
     ACCOUNT: account === null ? '' : `${account.uid}:${account.gid}`,
   };
   const filled = join(home, 'filled');
-  await endStray(pgdata);
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith('cluster-')) await endStray(join(directory, name, 'pgdata'));
+  }
   if (!existsSync(filled)) {
     rmSync(home, { recursive: true, force: true });
     makeHome({ home, workspace: directory, bin });
