@@ -157,7 +157,10 @@ async function guard(options) {
   }
   const { trees, peers, runs } = GUARD;
   const command = `npm run bench:check${update ? ' -- --update' : ''}`;
-  const report = await measure({ ...options, trees: [...trees], contenders: peers, runs, scaling: null }, command);
+  const report = await measure(
+    { ...options, trees: [...trees], contenders: peers, workers: [availableParallelism()], runs, scaling: null },
+    command,
+  );
   const ratios = ratiosOf(report.sections);
   if (update) {
     const { date: created, cores } = report.machine;

@@ -35,7 +35,7 @@ export function ratiosOf(sections) {
     for (const direction of /** @type {const} */ (['backup', 'restore'])) {
       const ours = oursOf(section, direction);
       if (ours === undefined) continue;
-      const peers = summaries(section, direction).filter(({ name }) => !name.startsWith('leoflow'));
+      const peers = summaries(section, direction).filter((one) => !one.ours);
       for (const peer of peers) {
         ratios.push({
           kind: 'time',

@@ -21,7 +21,7 @@ import { EXCLUDED, partsOf } from './profiles.mjs';
 import { text } from './text.mjs';
 
 /** Changes whenever what is generated changes, so that an old tree is not taken for a new one. */
-const GENERATION = 2;
+const GENERATION = 3;
 /** Written between two looks at the abort signal and two notes of how far it is. */
 const STEP_BYTES = 64e6;
 const STEP_FILES = 2_000;
@@ -101,7 +101,7 @@ function* writeFile(root, part, n) {
   const directory = join(root, part.folder, ...directoriesOf(part, n));
   if (n % part.fanout === 0) mkdirSync(directory, { recursive: true });
   const random = randomOf(`${part.folder}/${n}`);
-  const size = sizeOf(part, random);
+  const size = sizeOf(part, n);
   const fd = openSync(join(directory, `${part.folder}_${n}${part.extension}`), 'w');
   try {
     const head = Buffer.from(`# ${part.folder} ${n}\n`);
@@ -161,11 +161,17 @@ function directoriesOf({ depth, fanout }, n) {
   return [...names, String(number).padStart(5, '0')];
 }
 
-/** Most files are small, some three times the mean; where there are few, all are of the same size. @param {import('./profiles.mjs').SizedPart} part @param {import('../../scripts/sample/random.mjs').Random} random */
-function sizeOf({ files, bytes }, random) {
+/**
+ * Most files are small, some three times the mean; where there are few, all are of the same size. Multiples of the golden ratio scatter like chance, but
+ * add up to what they should.
+ *
+ * @param {import('./profiles.mjs').SizedPart} part
+ * @param {number} n
+ */
+function sizeOf({ files, bytes }, n) {
   const mean = bytes / files;
   if (files < 12) return Math.round(mean);
-  const share = random.int(1_000_000) / 1_000_000;
+  const share = (n * 0.618_033_988_749_895) % 1;
   return Math.round(mean * (0.25 + 3 * share ** 3));
 }
 
