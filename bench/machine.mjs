@@ -43,8 +43,8 @@ export function machineFacts(directory) {
 
 /** @param {string} program @param {string[]} args */
 function firstLine(program, args) {
-  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  return `${stdout ?? ''}${stderr ?? ''}`.split('\n')[0]?.trim() || 'not installed';
+  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' });
+  return (status === 0 && stdout.split('\n')[0]?.trim()) || 'unknown';
 }
 
 /** @param {URL} file */
@@ -52,6 +52,6 @@ function packageVersion(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8')).version;
   } catch {
-    return 'not installed';
+    return 'unknown';
   }
 }

@@ -39,7 +39,7 @@ How
 Series of ours alone, with the line through the points
   --scaling            instead of the above: 1, 2, 4, 8 GB; 10k, 100k, 1M files; 1, 2, 4 workers. 30 GB of disk, an hour or so
   --sizes, --counts, --worker-counts <a,b,c>
-                       other points; an empty list leaves the series out
+                       other points; '' leaves a series out. Workers pack a mixed tree of --size (default: 1G)
 
 Results
   --json <file>        write them there (default: results/<time>.json in --dir)
@@ -108,6 +108,7 @@ export function parseOptions(args) {
           sizes: list('--sizes', values.sizes),
           counts: list('--counts', values.counts),
           workers: list('--worker-counts', values['worker-counts']),
+          bytes: bytes ?? 1e9,
         }
       : null,
     json: values.json,

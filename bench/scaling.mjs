@@ -8,15 +8,31 @@ import { makeTree } from './trees/generate.mjs';
 
 /** Bytes of a file in the series of files, on average. */
 const FILE_BYTES = 4_000;
-/** Size of the tree in the series of workers. */
-const WORKERS_BYTES = 1e9;
 
 /** @typedef {'size' | 'files' | 'workers'} SeriesName */
 /** @typedef {{ x: number; section: import('./match.mjs').Section }} Point */
 /** @typedef {{ name: SeriesName; points: Point[] }} Series */
 
-/** What stands on the axes of each series, and in which units. */
+/** What stands on the axes of each series: `per` is one of what a fitted line counts. */
 export const AXES = /** @type {const} */ ({
+  size: { title: 'size of the tree', axis: 'size of the tree, GB', per: 'GB', scale: 1e-9, profile: 'mixed' },
+  files: {
+    title: 'number of files',
+    axis: 'number of files, thousands',
+    per: 'thousand files',
+    scale: 1e-3,
+    profile: 'dags',
+  },
+  workers: {
+    title: 'number of workers',
+    axis: 'number of worker threads',
+    per: 'worker',
+    scale: 1,
+    profile: 'mixed',
+  },
+});
+
+/** @type {const} */ ({
   size: { title: 'size of the tree', unit: 'GB', scale: 1e-9, profile: 'mixed' },
   files: { title: 'number of files', unit: 'thousand files', scale: 1e-3, profile: 'dags' },
   workers: { title: 'worker threads', unit: 'workers', scale: 1, profile: 'mixed' },
@@ -24,7 +40,7 @@ export const AXES = /** @type {const} */ ({
 
 /**
  * @param {object} options
- * @param {{ sizes: number[]; counts: number[]; workers: number[] }} options.points
+ * @param {{ sizes: number[]; counts: number[]; workers: number[]; bytes: number }} options.points `bytes`: of the tree for the numbers of workers
  * @param {string} options.directory where trees are kept
  * @param {string} options.scratch
  * @param {Pick<Parameters<typeof match>[0], 'cluster' | 'level' | 'cores' | 'workers' | 'runs' | 'signal' | 'say'>} options.how
@@ -43,7 +59,7 @@ export async function scalingSeries({ points, directory, scratch, how }) {
       files: x,
       workers: usual,
     })),
-    ...points.workers.map((x) => ({ name: /** @type {const} */ ('workers'), x, bytes: WORKERS_BYTES, workers: x })),
+    ...points.workers.map((x) => ({ name: /** @type {const} */ ('workers'), x, bytes: points.bytes, workers: x })),
   ];
   /** @type {Map<SeriesName, Series>} */
   const series = new Map();
@@ -83,5 +99,5 @@ export function lineOf({ name, points }, direction) {
     const y = name === 'workers' ? ours.speed / 1e6 : ours.wallMs / 1000;
     return [{ x: real * scale, y, peakBytes: ours.peakBytes }];
   });
-  return { values, line: values.length < 2 ? null : fitLine(values) };
+  return { values, line: values.length < 3 ? null : fitLine(values) };
 }

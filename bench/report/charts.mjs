@@ -73,8 +73,12 @@ function lines({ x, y, lines: all, limit }) {
           y: fit.offset + fit.slope * at,
         })),
   );
-  // The name of each line stands behind its last point.
-  const ends = all.flatMap(({ name, points }) => points.slice(-1).map((point) => ({ ...point, name })));
+  const top = Math.max(highest, limit?.value ?? 0) * 1.1;
+  // The name of each line stands behind its last point; where two would cover each other, the upper one makes room.
+  const ends = all
+    .flatMap(({ name, points }) => points.slice(-1).map((point) => ({ ...point, name })))
+    .sort((a, b) => a.y - b.y);
+  for (const [index, end] of ends.entries()) end.y = Math.max(end.y, (ends[index - 1]?.y ?? -top) + top * 0.06);
   const colour = (/** @type {{ name: string }} */ { name }) =>
     LINES[all.findIndex((line) => line.name === name)] ?? OTHERS;
   return {
@@ -84,7 +88,7 @@ function lines({ x, y, lines: all, limit }) {
     marginBottom: 48,
     marginTop: 36,
     x: { label: x, labelAnchor: 'center', labelArrow: 'none', grid: true, domain: [0, farthest * 1.02] },
-    y: { label: y, labelArrow: 'none', grid: true, domain: [0, Math.max(highest, limit?.value ?? 0) * 1.1] },
+    y: { label: y, labelArrow: 'none', grid: true, domain: [0, top] },
     marks: [
       Plot.ruleY([0]),
       Plot.ruleX([0]),

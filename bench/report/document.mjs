@@ -186,7 +186,8 @@ function chartBlocks(section, direction, rows) {
 
 /** @param {import('../scaling.mjs').Series} series @returns {Block[]} */
 function seriesBlocks(series) {
-  const { title, unit } = AXES[series.name];
+  const { title, axis, per } = AXES[series.name];
+  const what = series.name === 'workers' ? 'speed' : 'time';
   const y = series.name === 'workers' ? 'MB/s' : 'seconds';
   /** @type {Extract<Chart, { kind: 'lines' }>['lines']} */
   const times = [];
@@ -211,21 +212,21 @@ function seriesBlocks(series) {
     }
     if (line !== null) {
       words.push(
-        `${direction}: ${y} = ${line.offset.toFixed(2)} + ${line.slope.toPrecision(3)} × ${unit}, no point farther from it than ${(100 * line.worst).toFixed(1)} %`,
+        `${direction}: ${y} = ${line.offset.toFixed(2)} ${line.slope < 0 ? '−' : '+'} ${Math.abs(line.slope).toPrecision(3)} × ${per}, no point farther from it than ${(100 * line.worst).toFixed(1)} %`,
       );
     }
   }
   return [
     heading(2, `Growth with the ${title}`),
-    { type: 'table', columns: ['', unit, y, 'peak MiB'], rows },
+    { type: 'table', columns: ['', axis, y, 'peak MiB'], rows },
     ...words.map(paragraph),
-    { type: 'chart', chart: { kind: 'lines', title: `${title}: time`, x: `${title}, ${unit}`, y, lines: times } },
+    { type: 'chart', chart: { kind: 'lines', title: `${title}: ${what}`, x: axis, y, lines: times } },
     {
       type: 'chart',
       chart: {
         kind: 'lines',
         title: `${title}: peak memory`,
-        x: `${title}, ${unit}`,
+        x: axis,
         y: 'MiB',
         limit: { value: 256, text: 'goal with 2 workers: 256 MiB' },
         lines: memory,
