@@ -97,13 +97,14 @@ async function measure(options, command) {
     }
     for (const [number, wanted] of options.trees.entries()) {
       const tree = await treeOf(wanted, directory);
+      const chosen = wanted.peers ?? options.contenders;
       const section = await match({
         ...how,
         tree,
         quick,
         scratch: scratchOf(scratch, number),
         directions: options.directions,
-        takesPart: (name) => options.contenders.length === 0 || options.contenders.some((text) => name.includes(text)),
+        takesPart: (name) => chosen.length === 0 || chosen.some((text) => name.includes(text)),
       });
       report.sections.push(section);
     }
@@ -155,12 +156,9 @@ async function guard(options) {
       'there is no bench/baseline.json yet; make one on a quiet machine: npm run bench:check -- --update',
     );
   }
-  const { trees, peers, runs } = GUARD;
+  const { trees, runs } = GUARD;
   const command = `npm run bench:check${update ? ' -- --update' : ''}`;
-  const report = await measure(
-    { ...options, trees: [...trees], contenders: peers, workers: [availableParallelism()], runs, scaling: null },
-    command,
-  );
+  const report = await measure({ ...options, trees, workers: [availableParallelism()], runs, scaling: null }, command);
   const ratios = ratiosOf(report.sections);
   if (update) {
     const { date: created, cores } = report.machine;

@@ -60,7 +60,11 @@ Examples
 /** Wrong words on the command line. */
 export class UsageError extends Error {}
 
-/** @typedef {{ profile: import('./trees/profiles.mjs').ProfileName; bytes: number; files?: number } | { path: string }} Wanted */
+/**
+ * A tree that is to be measured; `peers` are the only ones that take part, where they are given.
+ *
+ * @typedef {({ profile: import('./trees/profiles.mjs').ProfileName; bytes: number; files?: number } | { path: string }) & { peers?: string[] }} Wanted
+ */
 /** @typedef {ReturnType<typeof parseOptions>} Options */
 
 /** @param {string[]} args */
