@@ -67,7 +67,7 @@ async function bench(options, command) {
  * @returns {Promise<Report>}
  */
 async function measure(options, command) {
-  const { level, runs, quick, scaling } = options;
+  const { level, peerLevel, runs, quick, scaling } = options;
   const bin = findPostgres();
   if (bin === null) throw new Error('the bench needs PostgreSQL for a datastore (Debian: apt-get install postgresql)');
   const work = openWorkDirectory(options.directory);
@@ -89,7 +89,16 @@ async function measure(options, command) {
         server = started;
       },
     });
-    const how = { cluster, level, cores: availableParallelism(), workers: options.workers, runs, signal, say };
+    const how = {
+      cluster,
+      level,
+      peerLevel,
+      cores: availableParallelism(),
+      workers: options.workers,
+      runs,
+      signal,
+      say,
+    };
     const report = reportOf({ command, quick, runs, machine, sections: [], scaling: [] });
     if (scaling !== null) {
       report.scaling = await scalingSeries({ points: scaling, directory, scratch, how });
@@ -111,6 +120,7 @@ async function measure(options, command) {
     return report;
   } finally {
     await server?.stop();
+    say('removing what was only for now …');
     work.close();
     process.removeListener('exit', kill);
   }

@@ -22,12 +22,13 @@ import { run } from './measure/run.mjs';
  * @param {object} options
  * @param {number} options.runs
  * @param {string} options.scratch
+ * @param {import('./discard.mjs').Discard} options.discard
  * @param {AbortSignal} options.signal
  * @param {(text: string) => void} options.say
  * @param {() => Promise<void>} [options.betweenRounds] after each round
  * @returns {Promise<Result[]>}
  */
-export async function contest(contenders, { runs, scratch, signal, say, betweenRounds }) {
+export async function contest(contenders, { runs, scratch, discard, signal, say, betweenRounds }) {
   const results = contenders.map((contender) => {
     const { name, ours = false, missing } = contender;
     if (missing !== null) say(`${name} is skipped: ${missing}`);
@@ -39,7 +40,7 @@ export async function contest(contenders, { runs, scratch, signal, say, betweenR
     for (const { contender, result } of results) {
       if (result.missing !== null || result.failed !== null) continue;
       try {
-        const { cost, size } = await oneRun(contender, { scratch, signal, thorough: round === 1 });
+        const { cost, size } = await oneRun(contender, { scratch, discard, signal, thorough: round === 1 });
         result.runs.push(cost);
         result.size = size;
         say(`${round}/${runs}  ${(cost.wallMs / 1000).toFixed(2).padStart(8)} s  ${contender.name}`);
@@ -47,7 +48,7 @@ export async function contest(contenders, { runs, scratch, signal, say, betweenR
         signal.throwIfAborted();
         result.failed = error instanceof Error ? error.message : String(error);
         say(`${contender.name} failed: ${result.failed}`);
-        await remove(contender.output, signal);
+        await discard.take(contender.output, signal);
       }
     }
     await betweenRounds?.();
@@ -57,12 +58,12 @@ export async function contest(contenders, { runs, scratch, signal, say, betweenR
 
 /**
  * @param {Contender} contender
- * @param {{ scratch: string; signal: AbortSignal; thorough: boolean }} options
+ * @param {{ scratch: string; discard: import('./discard.mjs').Discard; signal: AbortSignal; thorough: boolean }} options
  * @returns {Promise<{ cost: Run; size: number }>}
  */
-async function oneRun(contender, { scratch, signal, thorough }) {
+async function oneRun(contender, { scratch, discard, signal, thorough }) {
   const { direction, line, env, output, keeps, prepare, check } = contender;
-  if (!keeps) await remove(output, signal);
+  if (!keeps) await discard.take(output, signal);
   await prepare?.();
   // What the one before has written is none of this one's business.
   await run({ line: 'sync -f "$SCRATCH"', env: { SCRATCH: scratch }, signal });
@@ -79,13 +80,8 @@ async function oneRun(contender, { scratch, signal, thorough }) {
   });
   await check(thorough);
   const size = direction === 'backup' ? await sizeOf(output, signal) : 0;
-  if (!keeps) await remove(output, signal);
+  if (!keeps) await discard.take(output, signal);
   return { cost: { ...cost, phases }, size };
-}
-
-/** @param {string} path @param {AbortSignal} signal */
-async function remove(path, signal) {
-  await run({ line: 'rm -rf "$OUTPUT"', env: { OUTPUT: path }, signal });
 }
 
 /** @param {string} path a file, or a directory with all below it @param {AbortSignal} signal */

@@ -31,7 +31,7 @@ export function judge(reports) {
 
 /** @param {Section} section @returns {Verdict[]} */
 function sectionVerdicts(section) {
-  const { level, tree } = section;
+  const { peerLevel, tree } = section;
   const where = tree.name;
   const [backup, restore] = [oursOf(section, 'backup'), oursOf(section, 'restore')];
   /** @type {Verdict[]} */
@@ -48,7 +48,7 @@ function sectionVerdicts(section) {
       factor >= times,
     );
   };
-  const pigz = `tar | pigz -${level}`;
+  const pigz = `tar | pigz -${peerLevel}`;
   if (where === 'mixed') {
     faster(pigz, 2);
     const peer = summaries(section, 'backup').find(({ name }) => name === pigz);
@@ -56,7 +56,7 @@ function sectionVerdicts(section) {
       const factor = backup.size / peer.size;
       add(`archive at most 1.01 × the size of ${pigz}`, `${factor.toFixed(3)} ×`, factor <= 1.01);
     }
-    faster(`tar | bgzip -l${level}`, 1);
+    faster(`tar | bgzip -l${peerLevel}`, 1);
     faster('restic, first run', 1);
   }
   if (where === 'dags' || where === 'flat') faster(pigz, 1.7);

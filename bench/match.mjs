@@ -9,6 +9,7 @@ import { npmBackups, npmRestores } from './contenders/npm.mjs';
 import { restic } from './contenders/restic.mjs';
 import { tarBackups, tarRestores } from './contenders/tar.mjs';
 import { contest } from './contest.mjs';
+import { Discard } from './discard.mjs';
 import { run } from './measure/run.mjs';
 
 const LIMIT = fileURLToPath(new URL('measure/deflate-limit.mjs', import.meta.url));
@@ -22,7 +23,8 @@ const QUICK_SAMPLE_BYTES = 16e6;
 /**
  * @typedef {object} Section what was measured about one tree
  * @property {{ name: string; files: number; bytes: number; dumpBytes: number }} tree `dumpBytes` is 0 where only ours dumps
- * @property {number} level
+ * @property {number} level of ours, and of the deflate limit
+ * @property {number} peerLevel
  * @property {number} cores
  * @property {number[]} workers of ours; the first is the one that is compared
  * @property {Limit[]} limits one of each round
@@ -36,6 +38,7 @@ const QUICK_SAMPLE_BYTES = 16e6;
  * @param {import('./trees/datastore.mjs').Cluster} options.cluster
  * @param {string} options.scratch a directory that does not exist yet
  * @param {number} options.level
+ * @param {number} options.peerLevel
  * @param {number} options.cores
  * @param {number[]} options.workers
  * @param {number} options.runs
@@ -48,20 +51,22 @@ const QUICK_SAMPLE_BYTES = 16e6;
  * @returns {Promise<Section>}
  */
 export async function match({ tree, cluster, scratch, quick = false, limited = true, ...options }) {
-  const { level, cores, workers, runs, directions, takesPart, signal, say } = options;
+  const { level, peerLevel, cores, workers, runs, directions, takesPart, signal, say } = options;
   mkdirSync(scratch);
   const place = makePlace(scratch, tree.root, cluster.bin);
-  const arena = { tree, place, scratch, cluster, level, cores, workers, signal };
+  const arena = { tree, place, scratch, cluster, level, peerLevel, cores, workers, signal };
   const ours = leoflowBackups(arena);
   const archive = /** @type {Contender} */ (ours[0]).output;
   const { backups, restores } = restic(arena);
   const chosen = (/** @type {Contender[]} */ peers) => peers.filter(({ name }) => takesPart(name));
-  const how = { runs, scratch, signal, say };
+  const discard = new Discard(scratch, 3 * tree.bytes + 1e9);
+  const how = { runs, scratch, discard, signal, say };
   const { files, bytes } = tree;
   /** @type {Section} */
   const section = {
     tree: { name: tree.name, files, bytes, dumpBytes: 0 },
     level,
+    peerLevel,
     cores,
     workers,
     limits: [],
@@ -93,7 +98,7 @@ export async function match({ tree, cluster, scratch, quick = false, limited = t
     const peers = chosen([...tarRestores(arena, archive), ...restores, ...npmRestores(arena, archive)]);
     section.restore = await contest([...peers, ...leoflowRestores(arena, archive)], how);
   }
-  await run({ line: 'rm -rf "$SCRATCH"', env: { SCRATCH: scratch }, signal });
+  // What is in scratch stays until the end of the bench.
   return section;
 }
 

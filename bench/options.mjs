@@ -4,6 +4,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DEFAULT_LEVEL } from '../dist/engine/backup.js';
 import { PROFILES } from './trees/profiles.mjs';
 
 export const DEFAULT_DIRECTORY = join(tmpdir(), 'leoflow-bench');
@@ -29,7 +30,8 @@ ${Object.entries(PROFILES)
 
 How
   --runs <n>           measured runs of each contender (default: 3)
-  --level <1-9>        of deflate, for all that have levels (default: 6)
+  --level <1-9>        of ours, and of the deflate limit (default: that of ours, ${DEFAULT_LEVEL})
+  --peer-level <1-9>   of gzip, pigz, bgzip and the npm packages (default: 6, which is theirs)
   --workers <n>        of ours; repeatable, the first is the one that is compared (default: ${availableParallelism()} and 1, cores and one)
   --contender <text>   only those with this in their names, and ours; repeatable: pigz, bgzip, restic, 'tar xzf' …
   --direction <name>   backup or restore (default: both)
@@ -90,7 +92,7 @@ export function parseOptions(args) {
   ];
   if (trees.length === 0) {
     for (const [name, size] of Object.entries(DEFAULT_TREES)) {
-      trees.push({ profile: profileName(name), bytes: quick ? size / 10 : size });
+      trees.push({ profile: profileName(name), bytes: quick ? size / 20 : size });
     }
   }
   /** @type {readonly ('backup' | 'restore')[]} */
@@ -102,6 +104,7 @@ export function parseOptions(args) {
     dumpBytes: values['dump-size'] === undefined ? 0 : amount('--dump-size', values['dump-size']),
     runs: amount('--runs', values.runs ?? (quick ? '1' : '3')),
     level: amount('--level', values.level),
+    peerLevel: amount('--peer-level', values['peer-level']),
     workers: workers.length > 0 ? workers : [...new Set([availableParallelism(), 1])],
     contenders: values.contender ?? [],
     directions,
@@ -138,7 +141,8 @@ function parse(args) {
         tree: texts,
         'dump-size': text,
         runs: text,
-        level: { ...text, default: '6' },
+        level: { ...text, default: String(DEFAULT_LEVEL) },
+        'peer-level': { ...text, default: '6' },
         workers: texts,
         contender: texts,
         direction: text,

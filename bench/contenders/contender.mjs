@@ -25,7 +25,8 @@ import { MADE_AGAIN, VERSION_CONTROL } from '../trees/real-tree.mjs';
  * @property {string} place a directory in which `workspace` is the tree
  * @property {string} scratch
  * @property {import('../trees/datastore.mjs').Cluster} cluster
- * @property {number} level
+ * @property {number} level of ours
+ * @property {number} peerLevel of all others that have levels
  * @property {number} cores
  * @property {number[]} workers the numbers of workers that ours runs with; the first is the one that is compared
  * @property {AbortSignal} signal

@@ -15,7 +15,7 @@ const ARCHIVER = fileURLToPath(new URL('npm-archiver.mjs', import.meta.url));
 
 /** @param {Arena} arena @returns {Contender[]} */
 export function npmBackups(arena) {
-  const { tree, scratch, level } = arena;
+  const { tree, scratch, peerLevel: level } = arena;
   const dump = peerDump(arena);
   return [
     { name: 'npm tar', module: 'tar', script: TAR, mode: 'pack ' },

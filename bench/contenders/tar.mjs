@@ -11,7 +11,7 @@ import { EXCLUDE_FLAGS, missingProgram, peerDump } from './contender.mjs';
 
 /** @param {Arena} arena @returns {Contender[]} */
 export function tarBackups(arena) {
-  const { tree, scratch, level, cores } = arena;
+  const { tree, scratch, peerLevel: level, cores } = arena;
   const dump = peerDump(arena);
   const extra = dump.file === null ? '' : '-C "$SCRATCH" datastore.sql ';
   const pack = (/** @type {string} */ target) =>

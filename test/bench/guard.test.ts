@@ -24,7 +24,8 @@ const result = (name: string, size: number, ...walls: number[]) => ({
 /** One tree: ours takes `ours` milliseconds, a peer 1,000; one core deflates it in 1,000. */
 const section = (ours: number) => ({
   tree: { name: 'mixed', files: 10, bytes: 1e6, dumpBytes: 0 },
-  level: 6,
+  level: 5,
+  peerLevel: 6,
   cores: 2,
   workers: [2],
   limits: [{ sampleBytes: 1e6, oneCore: 1e6, allCores: 2e6 }],
