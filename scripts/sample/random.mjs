@@ -18,7 +18,7 @@ import { createCipheriv, createHash } from 'node:crypto';
  */
 export function randomOf(seed) {
   const digest = createHash('sha256').update(seed).digest();
-  let [a, b, c, d] = [0, 4, 8, 12].map((at) => digest.readInt32LE(at));
+  let [a = 0, b = 0, c = 0, d = 0] = [0, 4, 8, 12].map((at) => digest.readInt32LE(at));
   const next = () => {
     const sum = (a + b + d) | 0;
     d = (d + 1) | 0;
@@ -29,8 +29,8 @@ export function randomOf(seed) {
   };
   return {
     int: (below) => Math.floor(next() * below),
-    pick: (list) => list[Math.floor(next() * list.length)],
-    favour: (list) => list[Math.floor(next() ** 3 * list.length)],
+    pick: (list) => /** @type {typeof list[number]} */ (list[Math.floor(next() * list.length)]),
+    favour: (list) => /** @type {typeof list[number]} */ (list[Math.floor(next() ** 3 * list.length)]),
   };
 }
 

@@ -120,3 +120,44 @@ export function notebook(random, bytes) {
   }
   return `${JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }, null, 1)}\n`;
 }
+
+/** @param {Random} random @param {number} bytes */
+export function sqlFile(random, bytes) {
+  const column = () => `${random.favour(['a', 'b', 'c'])}.${random.favour(NAMES)}`;
+  const table = () => `${random.favour(['raw', 'core', 'mart'])}.${random.favour(NAMES)}`;
+  const statement = () => {
+    const columns = Array.from({ length: 2 + random.int(8) }, () => `    ${column()} AS ${random.favour(NAMES)}`);
+    return `-- ${sentence(random, 4 + random.int(10))}\nCREATE OR REPLACE VIEW ${table()} AS\nSELECT\n${columns.join(',\n')}\nFROM ${table()} AS a\nLEFT JOIN ${table()} AS b ON a.${random.favour(NAMES)}_id = b.${random.favour(NAMES)}_id\nWHERE ${column()} >= ${random.int(1000)} AND ${column()} IN ('${random.favour(WORDS)}', '${random.favour(WORDS)}')\nGROUP BY ${1 + random.int(3)};\n`;
+  };
+  return lines(bytes, statement);
+}
+
+/** @param {Random} random @param {number} bytes */
+export function logLines(random, bytes) {
+  let at = Date.UTC(2026, 0, 1) + random.int(1_000_000_000);
+  const line = () => {
+    at += random.int(4000);
+    const level = random.favour(['INFO', 'INFO ', 'DEBUG', 'WARN', 'ERROR']);
+    const hash = random.int(0x1_0000_0000).toString(16).padStart(8, '0');
+    return `${new Date(at).toISOString()} ${level} [${random.favour(NAMES)}.${random.favour(WORDS)}] run=${hash} task=${random.favour(NAMES)} took ${random.int(100_000)} ms: ${sentence(random, 3 + random.int(9))}`;
+  };
+  return lines(bytes, line);
+}
+
+/** @param {Random} random @param {number} bytes */
+export function jsonLines(random, bytes) {
+  let id = random.int(1_000_000);
+  const line = () => {
+    id += 1 + random.int(9);
+    return JSON.stringify({
+      id,
+      event: `${random.favour(NAMES)}.${random.favour(WORDS)}`,
+      user: { name: random.favour(WORDS), country: random.favour(['DE', 'BR', 'US', 'FR', 'IN', 'JP', 'KE']) },
+      amount: random.int(1_000_000) / 100,
+      at: 1_750_000_000 + random.int(10_000_000),
+      tags: Array.from({ length: random.int(4) }, () => random.favour(WORDS)),
+      note: sentence(random, 2 + random.int(8)),
+    });
+  };
+  return lines(bytes, line);
+}
