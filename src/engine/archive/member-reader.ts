@@ -4,7 +4,16 @@
 import { readSync } from 'node:fs';
 import { crc32, inflateRawSync, constants as zlib } from 'node:zlib';
 import { SnapshotError } from '../errors.js';
-import { type BlockKind, HEADER_BYTES, KIND_BYTE, RECORD_BYTES, TRAILER_BYTES } from './member.js';
+import {
+  type BlockKind,
+  HEADER_BYTES,
+  KIND_BYTE,
+  RECORD_BYTES,
+  SEAL_AT,
+  sealOf,
+  TRAILER_BYTES,
+  UNSEALED_HEADER_BYTES,
+} from './member.js';
 import { damaged } from './tar-reader.js';
 
 /** Where a member is, and what it says of itself. Sizes are in bytes. */
@@ -25,7 +34,7 @@ const MAX_MEMBER_BYTES = MAX_BLOCK_BYTES + (64 << 10);
 const MAX_MEMBERS = 1 << 19;
 
 const KIND_OF = new Map(Object.entries(KIND_BYTE).map(([kind, byte]) => [byte, kind as BlockKind]));
-const SMALLEST_MEMBER = HEADER_BYTES + 2 + TRAILER_BYTES;
+const SMALLEST_MEMBER = UNSEALED_HEADER_BYTES + 2 + TRAILER_BYTES;
 
 /**
  * Walks from member to member by their `GZ` subfields.
@@ -51,7 +60,7 @@ export function indexMembers(fd: number, fileSize: number): Member[] | null {
     const header = parseHeader(window.subarray(offset - from, read));
     if (header === null) {
       if (offset === 0) return null;
-      if (fileSize - offset < HEADER_BYTES) throw truncated(offset);
+      if (fileSize - offset < UNSEALED_HEADER_BYTES) throw truncated(offset);
       throw damaged(`there is no member of it at byte ${offset}`);
     }
     if (header.size < SMALLEST_MEMBER || header.size > MAX_MEMBER_BYTES)
@@ -86,7 +95,7 @@ export function inflateMember(bytes: Buffer, member: Member): Buffer {
   const where = `the member at byte ${member.offset}`;
   const header = parseHeader(bytes);
   if (header === null || header.size !== member.size) throw damaged(`${where} has no header of its own`);
-  const deflated = bytes.subarray(HEADER_BYTES, bytes.length - TRAILER_BYTES);
+  const deflated = bytes.subarray(header.bytes, bytes.length - TRAILER_BYTES);
   let inflated: { buffer: Buffer; engine: { bytesWritten: number } };
   try {
     inflated = inflateRawSync(deflated, {
@@ -111,7 +120,7 @@ export function inflateMember(bytes: Buffer, member: Member): Buffer {
 export function peekBlock(fd: number, member: Member, bytes: number): Buffer {
   const prefix = Buffer.alloc(Math.min(bytes, member.size));
   const read = readSync(fd, prefix, 0, prefix.length, member.offset);
-  const deflated = prefix.subarray(HEADER_BYTES, Math.min(read, member.size - TRAILER_BYTES));
+  const deflated = prefix.subarray(parseHeader(prefix)?.bytes ?? HEADER_BYTES, Math.min(read, member.size - TRAILER_BYTES));
   try {
     return inflateRawSync(deflated, { finishFlush: zlib.Z_SYNC_FLUSH, maxOutputLength: MAX_BLOCK_BYTES });
   } catch (cause) {
@@ -121,17 +130,49 @@ export function peekBlock(fd: number, member: Member, bytes: number): Buffer {
   }
 }
 
-function parseHeader(header: Buffer): { size: number; kind: BlockKind } | null {
-  if (header.length < HEADER_BYTES) return null;
+/**
+ * Checks that a member is to the last bit what its writer wrote. Inflating does not tell: a few bits can change without anything coming out differently.
+ *
+ * @throws ARCHIVE_DAMAGED
+ */
+export function checkSeal(bytes: Buffer, member: Member): void {
+  const seal = parseHeader(bytes)?.seal;
+  // Without a seal, at least the fields that mean nothing have to be as they always are.
+  if (typeof seal === 'number' ? sealOf(bytes) === seal : bytes.subarray(4, 10).equals(CONSTANT_FIELDS)) return;
+  throw damaged(`the member at byte ${member.offset} is not as it was written`);
+}
+
+/** No time, no flags, unknown system. */
+const CONSTANT_FIELDS = Buffer.from([0, 0, 0, 0, 0, 0xff]);
+
+/** What a member's header says. */
+export interface MemberHeader {
+  /** Of the whole member. */
+  size: number;
+  kind: BlockKind;
+  /** Size of the header itself. */
+  bytes: number;
+  /** Null where it has none. */
+  seal: number | null;
+}
+
+/** Reads the header that the first bytes of a member are; null where they are none of ours. */
+export function parseHeader(header: Buffer): MemberHeader | null {
+  if (header.length < UNSEALED_HEADER_BYTES) return null;
+  const bytes = 12 + header.readUInt16LE(10);
+  const sealed = bytes === HEADER_BYTES && header.length >= HEADER_BYTES;
   const ours =
     header.readUInt32BE(0) === 0x1f8b0804 &&
-    header.readUInt16LE(10) === HEADER_BYTES - 12 &&
     header.toString('latin1', 12, 14) === 'GZ' &&
     header.readUInt16LE(14) === 4 &&
     header.toString('latin1', 20, 22) === 'LF' &&
-    header.readUInt16LE(22) === 1;
+    header.readUInt16LE(22) === 1 &&
+    (sealed
+      ? header.toString('latin1', 25, 27) === 'LC' && header.readUInt16LE(27) === 4
+      : bytes === UNSEALED_HEADER_BYTES);
   const kind = KIND_OF.get(header[24] as number);
-  return ours && kind !== undefined ? { size: header.readUInt32LE(16), kind } : null;
+  if (!ours || kind === undefined) return null;
+  return { size: header.readUInt32LE(16), kind, bytes, seal: sealed ? header.readUInt32LE(SEAL_AT) : null };
 }
 
 function checkedBlockBytes(blockBytes: number, offset: number): number {
