@@ -45,4 +45,15 @@ export {
 } from './engine/options.js';
 export { recover } from './engine/recovery.js';
 export { restore } from './engine/restore.js';
+export { verify } from './engine/verify.js';
+export type {
+  DamagedEntry,
+  Problem,
+  Verdict,
+  VerifyEvent,
+  VerifyOptions,
+  VerifyPhase,
+  VerifyProgress,
+  VerifyResult,
+} from './engine/verify-options.js';
 export { VERSION } from './engine/version.js';

@@ -49,6 +49,8 @@ export interface ExtractionOptions {
   root: string | null;
   ledger: ChecksumLedger;
   deferred: DeferredEntries;
+  /** Whether members have to be to the last bit as they were written. Default: false, what comes of them decides. */
+  seals?: boolean;
   /** Takes the dump, a piece at a time. */
   onDump(content: Uint8Array): Promise<void>;
   onProgress(progress: RestoreProgress): void;
@@ -160,12 +162,16 @@ export class Extraction {
   }
 
   async *#jobs(runs: readonly Run[]): AsyncGenerator<() => Promise<Done>> {
-    const { archive, pool, root } = this.#options;
+    const { archive, pool, root, seals = false } = this.#options;
     const { fd } = archive.handle;
     for (const run of runs) {
       if (run.type === 'block') {
         const { member } = run;
-        yield async () => ({ type: 'block', member, result: await arriving(pool.run('unpack', { fd, member, root })) });
+        yield async () => ({
+          type: 'block',
+          member,
+          result: await arriving(pool.run('unpack', { fd, member, root, seals })),
+        });
         continue;
       }
       const { header, role, name, path } = run;
@@ -185,7 +191,7 @@ export class Extraction {
         const first = member === run.segments[0]?.member;
         const final = position === header.size && member === run.segments.at(-1)?.member;
         yield async () => {
-          const result = await arriving(pool.run('inflate', { fd, member, skip, length, target }));
+          const result = await arriving(pool.run('inflate', { fd, member, skip, length, target, seals }));
           return { type: 'segment', member, result, file, first, final };
         };
       }

@@ -6,6 +6,8 @@ import type {
   GroupTask,
   InflateResult,
   InflateTask,
+  SalvageResult,
+  SalvageTask,
   ScanResult,
   ScanTask,
   SegmentResult,
@@ -33,5 +35,6 @@ export interface Tasks {
   segment: { task: SegmentTask; result: SegmentResult };
   unpack: { task: UnpackTask; result: UnpackResult };
   inflate: { task: InflateTask; result: InflateResult };
+  salvage: { task: SalvageTask; result: SalvageResult };
   slice: { task: SliceTask; result: SliceResult };
 }

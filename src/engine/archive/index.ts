@@ -10,7 +10,7 @@ export {
   encodeFileHeader,
 } from './entries.js';
 export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
-export { ChecksumLedger, partOf } from './ledger.js';
+export { ChecksumLedger, type ListDifference, partOf } from './ledger.js';
 export {
   createdAt,
   decodeManifest,
@@ -19,8 +19,28 @@ export {
   MANIFEST_VERSION,
   type Manifest,
 } from './manifest.js';
-export { BLOCK_BYTES, type BlockKind, compressMember, padded, RECORD_BYTES } from './member.js';
-export { indexMembers, inflateMember, type Member, peekBlock, readMember, truncated } from './member-reader.js';
+export {
+  BLOCK_BYTES,
+  type BlockKind,
+  compressMember,
+  HEADER_BYTES,
+  padded,
+  RECORD_BYTES,
+  TRAILER_BYTES,
+} from './member.js';
+export {
+  checkSeal,
+  indexMembers,
+  inflateMember,
+  MAX_BLOCK_BYTES,
+  MAX_MEMBER_BYTES,
+  type Member,
+  parseHeader,
+  peekBlock,
+  readMember,
+  truncated,
+} from './member-reader.js';
+export { firstHeader, type Piece, surveyMembers } from './member-survey.js';
 export { type ArchivePath, comparePaths, ENTRY, pathOrder, workspaceEntry } from './names.js';
 export {
   type ArchiveOutput,

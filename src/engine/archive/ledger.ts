@@ -75,6 +75,12 @@ class Lines {
   }
 }
 
+/** An entry that is not as SHA256SUMS lists it. */
+export interface ListDifference {
+  name: string;
+  what: 'differs' | 'is missing' | 'is not listed' | 'is listed twice';
+}
+
 /** Keeps both sides, and compares them. */
 export class ChecksumLedger {
   readonly #found: Lines;
@@ -123,12 +129,17 @@ export class ChecksumLedger {
     this.#found.flush();
     this.#listed.flush();
     if (this.#found.digest() === this.#listed.digest()) return;
-    const problems = await this.#compare();
-    if (problems.count === 0) return;
-    const more = problems.count > LISTED ? ` and ${problems.count - LISTED} more` : '';
+    let count = 0;
+    const first: string[] = [];
+    for await (const { name, what } of this.differences()) {
+      count += 1;
+      if (count <= LISTED) first.push(`${quoted(name)} ${what}`);
+    }
+    if (count === 0) return;
+    const more = count > LISTED ? ` and ${count - LISTED} more` : '';
     throw new SnapshotError(
       'CHECKSUM_MISMATCH',
-      `the archive does not hold what its ${ENTRY.checksums} lists: ${problems.first.join(', ')}${more}`,
+      `the archive does not hold what its ${ENTRY.checksums} lists: ${first.join(', ')}${more}`,
       { hint: 'the archive is damaged: take another copy of it, or another backup; nothing was changed' },
     );
   }
@@ -150,20 +161,22 @@ export class ChecksumLedger {
     closeSync(this.#listed.fd);
   }
 
-  /** What differs: how many, and the first of them. */
-  async #compare(): Promise<{ count: number; first: string[] }> {
-    const problems = { count: 0, first: [] as string[] };
-    const add = (name: string, what: string) => {
-      problems.count += 1;
-      if (problems.count <= LISTED) problems.first.push(`${quoted(name)} ${what}`);
-    };
+  /** Whether the archive has a SHA256SUMS. */
+  get hasList(): boolean {
+    return this.#lists > 0;
+  }
+
+  /** What of the regular entries is not as SHA256SUMS lists it. @throws ARCHIVE_DAMAGED */
+  async *differences(): AsyncGenerator<ListDifference> {
+    this.#found.flush();
+    this.#listed.flush();
     const parts = Math.ceil(Math.max(this.#listed.bytes, this.#found.bytes) / PART_BYTES);
     for (let part = 0; part < parts; part += 1) {
       const listed = new Map<string, string>();
       for await (const line of this.#listed.read()) {
         const { sha256, name } = parseLine(line);
         if (partOf(name, parts) !== part) continue;
-        if (listed.has(name)) add(name, 'is listed twice');
+        if (listed.has(name)) yield { name, what: 'is listed twice' };
         listed.set(name, sha256);
       }
       for await (const line of this.#found.read()) {
@@ -172,13 +185,12 @@ export class ChecksumLedger {
         const expected = listed.get(name);
         if (expected === undefined) {
           // What nobody knows may have come into the archive when it was repacked.
-          if (placeOf(name, 'other').type !== 'other') add(name, 'is not listed');
-        } else if (expected !== sha256) add(name, 'differs');
+          if (placeOf(name, 'other').type !== 'other') yield { name, what: 'is not listed' };
+        } else if (expected !== sha256) yield { name, what: 'differs' };
         listed.delete(name);
       }
-      for (const name of listed.keys()) add(name, 'is missing');
+      for (const name of listed.keys()) yield { name, what: 'is missing' };
     }
-    return problems;
   }
 }
 

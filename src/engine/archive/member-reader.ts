@@ -29,7 +29,7 @@ export interface Member {
 export const MAX_BLOCK_BYTES = 8 << 20;
 
 /** A block that deflate makes nothing of takes 5 bytes more for each 65,535. */
-const MAX_MEMBER_BYTES = MAX_BLOCK_BYTES + (64 << 10);
+export const MAX_MEMBER_BYTES = MAX_BLOCK_BYTES + (64 << 10);
 /** More than half a TiB of blocks as they are written; the memory has to hold what is known of each. */
 const MAX_MEMBERS = 1 << 19;
 
@@ -39,15 +39,16 @@ const SMALLEST_MEMBER = UNSEALED_HEADER_BYTES + 2 + TRAILER_BYTES;
 /**
  * Walks from member to member by their `GZ` subfields.
  *
- * @returns the members, which cover the file from its first byte to its last; null where the first one has no subfields of ours, or there are more than
+ * @param start where the first one should be
+ * @returns the members, which cover the file from there to its last byte; null where the first one has no subfields of ours, or there are more than
  *   anybody needs, so that the archive has to be read as a stream
  * @throws ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED
  */
-export function indexMembers(fd: number, fileSize: number): Member[] | null {
+export function indexMembers(fd: number, fileSize: number, start = 0): Member[] | null {
   const members: Member[] = [];
   // A member's last four bytes, the size of its block, are read together with the header of the next one.
   const window = Buffer.alloc(4 + HEADER_BYTES);
-  let offset = 0;
+  let offset = start;
   for (;;) {
     const from = Math.max(0, offset - 4);
     const read = readSync(fd, window, 0, offset - from + HEADER_BYTES, from);
@@ -59,7 +60,7 @@ export function indexMembers(fd: number, fileSize: number): Member[] | null {
     }
     const header = parseHeader(window.subarray(offset - from, read));
     if (header === null) {
-      if (offset === 0) return null;
+      if (offset === start) return null;
       if (fileSize - offset < UNSEALED_HEADER_BYTES) throw truncated(offset);
       throw damaged(`there is no member of it at byte ${offset}`);
     }
@@ -120,7 +121,10 @@ export function inflateMember(bytes: Buffer, member: Member): Buffer {
 export function peekBlock(fd: number, member: Member, bytes: number): Buffer {
   const prefix = Buffer.alloc(Math.min(bytes, member.size));
   const read = readSync(fd, prefix, 0, prefix.length, member.offset);
-  const deflated = prefix.subarray(parseHeader(prefix)?.bytes ?? HEADER_BYTES, Math.min(read, member.size - TRAILER_BYTES));
+  const deflated = prefix.subarray(
+    parseHeader(prefix)?.bytes ?? HEADER_BYTES,
+    Math.min(read, member.size - TRAILER_BYTES),
+  );
   try {
     return inflateRawSync(deflated, { finishFlush: zlib.Z_SYNC_FLUSH, maxOutputLength: MAX_BLOCK_BYTES });
   } catch (cause) {

@@ -15,6 +15,7 @@ export {
   type SegmentTask,
 } from './pack.js';
 export { checkPlaces } from './place-check.js';
+export { type SalvageResult, type SalvageTask, salvageMember } from './salvage.js';
 export { type ScanResult, type ScanTask, scanShards } from './scan.js';
 export { type StagedDirectory, type StagedLink, StagingTree, stagingError } from './staging-tree.js';
 export {

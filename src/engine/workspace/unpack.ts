@@ -5,6 +5,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { dirname } from 'node:path';
 import {
   type ArchivePath,
+  checkSeal,
   checksumLine,
   comparePaths,
   damaged,
@@ -30,6 +31,8 @@ export interface UnpackTask {
   member: Member;
   /** The staging tree; null to check only. */
   root: string | null;
+  /** Whether the member has to be to the last bit as it was written. */
+  seals: boolean;
 }
 
 export interface UnpackResult extends Unpacked {
@@ -62,6 +65,8 @@ export interface InflateTask {
   length: number;
   /** The open file it belongs into, and where; null for the coordinator alone. */
   target: { fd: number; position: number; path: string } | null;
+  /** As in {@link UnpackTask}. */
+  seals: boolean;
 }
 
 export interface InflateResult {
@@ -73,8 +78,8 @@ export interface InflateResult {
 export const MAX_KNOWN_BYTES = 16 << 20;
 
 /** Unpacks a block of whole entries into the staging tree. */
-export const unpackBlock = carrying(({ fd, member, root }: UnpackTask): UnpackResult => {
-  const block = inflateMember(readMember(fd, member, scratch), member);
+export const unpackBlock = carrying(({ fd, member, root, seals }: UnpackTask): UnpackResult => {
+  const block = blockOf(fd, member, seals);
   const reader = new TarReader();
   const sink = new WorkspaceSink(root);
   const known: UnpackResult['known'] = [];
@@ -118,8 +123,8 @@ export const unpackBlock = carrying(({ fd, member, root }: UnpackTask): UnpackRe
 });
 
 /** Inflates a block of a large file, and puts its content into its place. */
-export const inflateSegment = carrying(({ fd, member, skip, length, target }: InflateTask): InflateResult => {
-  const block = inflateMember(readMember(fd, member, scratch), member);
+export const inflateSegment = carrying(({ fd, member, skip, length, target, seals }: InflateTask): InflateResult => {
+  const block = blockOf(fd, member, seals);
   const content = block.subarray(skip, skip + length);
   if (content.length !== length) throw damaged(`the member at byte ${member.offset} is shorter than its file`);
   if (block.subarray(skip + length).some((byte) => byte !== 0)) throw damaged('the padding of an entry is not empty');
@@ -127,6 +132,14 @@ export const inflateSegment = carrying(({ fd, member, skip, length, target }: In
   // A small buffer may lie in one that Node.js shares among many, which must not be given away.
   return { content: length < SHARED_BYTES ? new Uint8Array(content) : (content as Uint8Array<ArrayBuffer>) };
 });
+
+function blockOf(fd: number, member: Member, seals: boolean): Buffer {
+  const bytes = readMember(fd, member, scratch);
+  const block = inflateMember(bytes, member);
+  // Only then: what comes of a member says better what is wrong with it.
+  if (seals) checkSeal(bytes, member);
+  return block;
+}
 
 /** Refuses two entries of an indexed archive that are not in path order: one of them could be there twice. */
 export function checkOrder(before: string, path: string): void {
