@@ -2,7 +2,7 @@
  * Somewhere to replay a dump only to see whether it can be: a database that is dropped again, on a server that is there, or else on one that is made
  * for it and removed.
  */
-import { chown, mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -17,6 +17,7 @@ import {
 } from './datastore/index.js';
 import { DumpSink } from './dump-sink.js';
 import { SnapshotError } from './errors.js';
+import { giveTo, ownerOf } from './ownership.js';
 
 export interface ReplayGroundOptions {
   /** The Leoflow home: its server is taken where it runs. */
@@ -86,8 +87,7 @@ async function temporaryHome(home: string): Promise<string> {
   await clearStaleTemporaries(tmpdir());
   const path = join(tmpdir(), temporaryName('verify'));
   await mkdir(path, { mode: 0o700 });
-  const owner = process.getuid?.() === 0 ? await stat(home).catch(() => null) : null;
-  if (owner !== null) await chown(path, owner.uid, owner.gid);
+  await giveTo(await ownerOf(home), path);
   return path;
 }
 
