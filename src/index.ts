@@ -5,6 +5,17 @@
  */
 export type { Manifest } from './engine/archive/index.js';
 export { backup } from './engine/backup.js';
+export { diff } from './engine/diff.js';
+export type {
+  Aspect,
+  Change,
+  DiffEvent,
+  Difference,
+  DiffOptions,
+  DiffPhase,
+  DiffResult,
+  PartDifferences,
+} from './engine/diff-options.js';
 export { type ErrorCode, type FailureKind, SnapshotError } from './engine/errors.js';
 export type {
   BackupEvent,

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.js';
+import { diffCommand } from './commands/diff.js';
 import { liteCommand } from './commands/lite.js';
 import { restoreCommand } from './commands/restore.js';
 import { setupCommand } from './commands/setup.js';
@@ -16,7 +17,12 @@ import { failureText } from './reporters/messages.js';
 import { type CommandContext, coloursFor, type Surroundings } from './streams.js';
 
 /** Every command of `leoflow lite`; another one is another line. */
-const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [backupCommand, restoreCommand, verifyCommand];
+const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [
+  backupCommand,
+  restoreCommand,
+  verifyCommand,
+  diffCommand,
+];
 
 /**
  * Runs a command line.
@@ -66,6 +72,7 @@ Examples:
   leoflow lite backup                    back up the install to the current directory
   leoflow lite restore -i snap.tar.gz    bring it back
   leoflow lite verify snap.tar.gz        check that an archive is good
+  leoflow lite diff snap.tar.gz --live   say what has changed since
   leoflow lite restore --help            say what a restore can be told
 ${otherHelp(other)}
 ${exitStatusHelp()}`,

@@ -2,8 +2,18 @@
 export { type Cut, cutBlocks } from './blocks.js';
 export { arriving } from './carried-error.js';
 export { DeferredEntries } from './deferred.js';
-export { wholeSeconds } from './entry-table.js';
+export { type EntryTable, rowsOf, wholeSeconds } from './entry-table.js';
 export { type ExclusionRules, isBuiltInExclusion } from './exclusion.js';
+export {
+  type ListedEntry,
+  type ListResult,
+  type ListTask,
+  listBlock,
+  listed,
+  type SumResult,
+  type SumTask,
+  sumFiles,
+} from './listing.js';
 export {
   type GroupResult,
   type GroupTask,
