@@ -80,10 +80,11 @@ export interface Verdict {
   members: number | null;
   /** Whether it has checksums to compare its content with. The Leoflow binary's archives have none: of them CRCs and structure are checked. */
   checksums: boolean;
+  /** What is in the workspace. */
   files: number;
   directories: number;
   links: number;
-  /** Of the files. */
+  /** Of its files. */
   bytes: number;
   /** Of the dump. */
   dumpBytes: number;
