@@ -92,7 +92,7 @@ test('from standard input', async () => {
 
 test('memory does not depend on the archive: 256 MiB are enough for two workers', async () => {
   const content = Buffer.alloc(1 << 20, 'abc');
-  const many = Array.from({ length: 300 }, (_, index) => [
+  const many = Array.from({ length: 150 }, (_, index) => [
     file(`workspace/${String(index).padStart(4, '0')}`, content),
   ]);
   const archive = shelf.put(indexed(blocksOf({ workspace: [[directory('workspace/')], ...many] })), 'large.tar.gz');
