@@ -13,6 +13,7 @@ import {
   type ArchivePath,
   type ChecksumLedger,
   checksumLine,
+  comparePaths,
   damaged,
   ENTRY,
   type Member,
@@ -35,6 +36,7 @@ import {
   checkPlaces,
   type DeferredEntries,
   type InflateResult,
+  isBelow,
   MAX_KNOWN_BYTES,
   StagingTree,
   type Unpacked,
@@ -76,6 +78,8 @@ export class Extraction {
   readonly #seen = new Set<Role>();
   readonly #openFiles = new Set<number>();
   #givenUp = false;
+  /** Whether the workspace stands in path order, and nothing in it below what is no directory. */
+  #isOrderly = true;
   /** Line of the dump; it stands behind those of the workspace, although the dump may be read before. */
   #dumpLine = '';
 
@@ -97,6 +101,8 @@ export class Extraction {
   /** What a staging tree would not take. */
   async #checkPlaces(): Promise<void> {
     const { ledger, deferred } = this.#options;
+    // In path order nothing stands twice, and what lies below a file comes right behind it.
+    if (this.#isOrderly && !deferred.hasHardLinks) return;
     async function* files(): AsyncGenerator<string> {
       for await (const name of ledger.foundNames()) {
         if (name.startsWith(ENTRY.workspace)) yield name.slice(ENTRY.workspace.length);
@@ -134,6 +140,7 @@ export class Extraction {
   /** @param toTheEnd whether these include the end-of-archive marker */
   async #runMembers(runs: readonly Run[], limit: number, toTheEnd: boolean): Promise<void> {
     let last: string | null = null;
+    let lastIsLeaf = false;
     let ended = false;
     for await (const done of inOrder(this.#jobs(runs), limit)) {
       throwIfAborted(this.#options.signal);
@@ -143,7 +150,9 @@ export class Extraction {
       if (done.type === 'block') {
         const { result } = done;
         if (last !== null && result.first !== null) checkOrder(last, result.first);
-        last = result.last ?? last;
+        const first = result.first ?? '';
+        this.#isOrderly &&= !result.collides && !(lastIsLeaf && isBelow(first, last));
+        if (result.last !== null) ({ last, lastIsLeaf } = result);
         ended = result.ended;
         for (const { role, content } of result.known) await this.#known(role, content);
         this.#unpacked(result);
@@ -151,7 +160,9 @@ export class Extraction {
         const { file, result, first, final } = done;
         if (file.path !== null && first) {
           if (last !== null) checkOrder(last, file.path);
+          this.#isOrderly &&= !(lastIsLeaf && isBelow(file.path, last));
           last = file.path;
+          lastIsLeaf = true;
         }
         await this.#segment(file, result);
         if (final) this.#fileDone(file);
@@ -225,6 +236,8 @@ export class Extraction {
     const { archive, root, signal, ledger } = this.#options;
     const sink = new WorkspaceSink(root);
     let current: { role: Role | null; pieces: Buffer[]; hash: Hash } | null = null;
+    let last: string | null = null;
+    let lastIsLeaf = false;
     const onRead = (bytes: number) => {
       this.progress.read = bytes;
       this.#report();
@@ -237,6 +250,10 @@ export class Extraction {
           current = null;
           if (place.type === 'workspace') {
             sink.begin(place.path, header);
+            this.#isOrderly &&=
+              last === null || (comparePaths(last, place.path) < 0 && !(lastIsLeaf && isBelow(place.path, last)));
+            last = place.path;
+            lastIsLeaf = header.kind !== 'directory';
           } else if (header.kind === 'file' && place.type === 'other' && place.path !== null) {
             sink.pass(place.path);
           } else if (header.kind === 'special') {

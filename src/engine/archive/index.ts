@@ -10,7 +10,7 @@ export {
   encodeFileHeader,
 } from './entries.js';
 export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
-export { ChecksumLedger, type ListDifference, parseChecksumLine, partOf } from './ledger.js';
+export { ChecksumLedger, type ListDifference, ownText, parseChecksumLine, partOf } from './ledger.js';
 export { Lines } from './lines.js';
 export {
   createdAt,

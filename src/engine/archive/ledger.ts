@@ -121,7 +121,7 @@ export class ChecksumLedger {
         const { sha256, name } = parseChecksumLine(line);
         if (partOf(name, parts) !== part) continue;
         if (listed.has(name)) yield { name, what: 'is listed twice' };
-        listed.set(name, sha256);
+        listed.set(ownText(name), ownText(sha256));
       }
       for await (const line of this.#found.read(MAX_LINE, badLine)) {
         const { sha256, name } = parseChecksumLine(line);
@@ -155,6 +155,11 @@ const UNESCAPED = new Map([
 
 function badLine(line: string): SnapshotError {
   return damaged(`a line of its ${ENTRY.checksums} is none: ${quoted(line)}`);
+}
+
+/** A text as a string of its own: one that was cut out of a larger one keeps all of that in memory for as long as it lives itself. */
+export function ownText(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** Which of so many parts a name belongs to. */

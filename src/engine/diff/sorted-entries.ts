@@ -5,7 +5,7 @@ import { comparePaths, Lines } from '../archive/index.js';
 import type { ListedEntry } from '../workspace/index.js';
 
 /** Entries that are sorted in memory at once. */
-const PART_ENTRIES = 1 << 16;
+const PART_ENTRIES = 1 << 15;
 /** A line of a part: a path of PATH_MAX bytes and a target, all of it escaped. */
 const LONGEST_LINE = 128 << 10;
 

@@ -33,6 +33,7 @@ export {
   type InflateResult,
   type InflateTask,
   inflateSegment,
+  isBelow,
   MAX_KNOWN_BYTES,
   type Unpacked,
   type UnpackResult,

@@ -39,6 +39,10 @@ export interface UnpackResult extends Unpacked {
   /** First and last path of the workspace in the block, for the order across blocks. */
   first: string | null;
   last: string | null;
+  /** Whether the last one is no directory, so that nothing can lie below it. */
+  lastIsLeaf: boolean;
+  /** Whether something lies below an entry that is no directory. */
+  collides: boolean;
   /** Known files at the top that lie in the block. */
   known: { role: Role; content: Uint8Array }[];
   /** Whether the block holds the end-of-archive marker. */
@@ -85,6 +89,8 @@ export const unpackBlock = carrying(({ fd, member, root, seals }: UnpackTask): U
   const known: UnpackResult['known'] = [];
   let first: string | null = null;
   let last: string | null = null;
+  let lastIsLeaf = false;
+  let collides = false;
   let take: ((bytes: Buffer) => void) | null = null;
   let done: (() => void) | null = null;
   try {
@@ -97,8 +103,10 @@ export const unpackBlock = carrying(({ fd, member, root, seals }: UnpackTask): U
         take = done = null;
         if (place.type === 'workspace') {
           if (last !== null) checkOrder(last, place.path);
+          collides ||= lastIsLeaf && isBelow(place.path, last);
           first ??= place.path;
           last = place.path;
+          lastIsLeaf = header.kind !== 'directory';
           sink.begin(place.path, header);
           take = (bytes) => sink.content(bytes);
           done = () => sink.done();
@@ -119,7 +127,7 @@ export const unpackBlock = carrying(({ fd, member, root, seals }: UnpackTask): U
   } finally {
     sink.close();
   }
-  return { ...sink.unpacked, first, last, known, ended: reader.ended };
+  return { ...sink.unpacked, first, last, lastIsLeaf, collides, known, ended: reader.ended };
 });
 
 /** Inflates a block of a large file, and puts its content into its place. */
@@ -132,6 +140,11 @@ export const inflateSegment = carrying(({ fd, member, skip, length, target, seal
   // A small buffer may lie in one that Node.js shares among many, which must not be given away.
   return { content: length < SHARED_BYTES ? new Uint8Array(content) : (content as Uint8Array<ArrayBuffer>) };
 });
+
+/** Whether a path lies below another one. In path order it then comes right behind it, or behind others that do. */
+export function isBelow(path: string, above: string | null): boolean {
+  return above !== null && path.startsWith(`${above}/`);
+}
 
 function blockOf(fd: number, member: Member, seals: boolean): Buffer {
   const bytes = readMember(fd, member, scratch);
