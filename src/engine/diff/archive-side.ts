@@ -14,7 +14,7 @@ import { throwIfAborted } from '../errors.js';
 import { cutRuns, type Run } from '../member-runs.js';
 import type { OpenedArchive } from '../opened-archive.js';
 import { inOrder, type WorkerPool } from '../pool.js';
-import { arriving, type ListedEntry, type ListResult, listed } from '../workspace/index.js';
+import { arriving, type BlockEntry, type ListedEntry, listed } from '../workspace/index.js';
 import { ListedSums } from './listed-sums.js';
 import type { Side } from './side.js';
 import { SortedEntries } from './sorted-entries.js';
@@ -69,10 +69,10 @@ class IndexedSide extends ArchiveSide implements Side {
     const { archive, pool, onRead, signal } = this.options;
     const sums = new ListedSums(archive.handle.fd, this.#runs.find(isRole('checksums')));
     const rest = this.#runs.filter((run) => !isRole('checksums')(run) && !isRole('datastore')(run));
-    for await (const { run, entries } of inOrder(this.#jobs(rest), 3 * pool.workers)) {
+    for await (const { run, json } of inOrder(this.#jobs(rest), 3 * pool.workers)) {
       throwIfAborted(signal);
       const batch: ListedEntry[] = [];
-      for (const { line, entry } of entries) {
+      for (const { line, entry } of JSON.parse(json) as BlockEntry[]) {
         const sha256 = line === null ? null : sums.take(line);
         if (entry !== null) batch.push({ ...entry, sha256 });
       }
@@ -100,7 +100,7 @@ class IndexedSide extends ArchiveSide implements Side {
     return counter.tables;
   }
 
-  async *#jobs(runs: readonly Run[]): AsyncGenerator<() => Promise<{ run: Run; entries: ListResult['entries'] }>> {
+  async *#jobs(runs: readonly Run[]): AsyncGenerator<() => Promise<{ run: Run; json: string }>> {
     const { archive, pool } = this.options;
     const { fd } = archive.handle;
     for (const run of runs) {
@@ -110,7 +110,8 @@ class IndexedSide extends ArchiveSide implements Side {
       } else {
         const { header, path } = run;
         const entry = path === null ? null : listed(path, header);
-        yield async () => ({ run, entries: [{ line: header.name, entry }] });
+        const entries: BlockEntry[] = [{ line: header.name, entry }];
+        yield async () => ({ run, json: JSON.stringify(entries) });
       }
     }
   }

@@ -5,7 +5,7 @@ import { comparePaths, Lines } from '../archive/index.js';
 import type { ListedEntry } from '../workspace/index.js';
 
 /** Entries that are sorted in memory at once. */
-const PART_ENTRIES = 1 << 15;
+const PART_ENTRIES = 1 << 14;
 /** A line of a part: a path of PATH_MAX bytes and a target, all of it escaped. */
 const LONGEST_LINE = 128 << 10;
 
@@ -14,6 +14,8 @@ export class SortedEntries {
   readonly #directory: string;
   readonly #parts: Lines[] = [];
   #entries: ListedEntry[] = [];
+  /** The last path in the last part. */
+  #last: string | null = null;
 
   /** @param directory private, with room for a line per entry */
   constructor(directory: string) {
@@ -32,16 +34,12 @@ export class SortedEntries {
       return;
     }
     this.#spill();
-    const sources = await Promise.all(this.#parts.map(async (part) => next(entriesOf(part))));
-    for (;;) {
-      let least: Source | null = null;
-      for (const source of sources) {
-        if (source.entry === null) continue;
-        if (least?.entry == null || comparePaths(source.entry.path, least.entry.path) < 0) least = source;
-      }
-      if (least?.entry == null) return;
+    /** By their next entries, the least last. */
+    const sources: Source[] = [];
+    for (const part of this.#parts) await place(entriesOf(part), sources);
+    for (let least = sources.pop(); least !== undefined; least = sources.pop()) {
       yield least.entry;
-      least.entry = (await next(least.rest)).entry;
+      await place(least.rest, sources);
     }
   }
 
@@ -49,24 +47,37 @@ export class SortedEntries {
     for (const part of this.#parts) part.close();
   }
 
+  /** Writes the entries in memory to a part: the last one, where they go on from it, as those of most archives do. */
   #spill(): void {
-    const part = new Lines(this.#directory);
-    this.#parts.push(part);
-    for (const entry of sorted(this.#entries)) part.add(Buffer.from(`${JSON.stringify(entry)}\n`));
-    part.flush();
+    const entries = sorted(this.#entries);
     this.#entries = [];
+    const [first, last] = [entries.at(0), entries.at(-1)];
+    if (first === undefined || last === undefined) return;
+    if (this.#last === null || comparePaths(this.#last, first.path) >= 0) this.#parts.push(new Lines(this.#directory));
+    this.#last = last.path;
+    const part = this.#parts.at(-1);
+    for (const entry of entries) part?.add(Buffer.from(`${JSON.stringify(entry)}\n`));
+    part?.flush();
   }
 }
 
-/** A part, and its first entry that was not given back yet. */
+/** What is left of a part, behind its next entry. */
 interface Source {
-  entry: ListedEntry | null;
+  entry: ListedEntry;
   rest: AsyncGenerator<ListedEntry>;
 }
 
-async function next(rest: AsyncGenerator<ListedEntry>): Promise<Source> {
+/** Puts a part to its place among the others, by its next entry; one that is at its end to none. */
+async function place(rest: AsyncGenerator<ListedEntry>, sources: Source[]): Promise<void> {
   const { value, done } = await rest.next();
-  return { entry: done === true ? null : value, rest };
+  if (done === true) return;
+  let [from, to] = [0, sources.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (comparePaths((sources[middle] as Source).entry.path, value.path) > 0) from = middle + 1;
+    else to = middle;
+  }
+  sources.splice(from, 0, { entry: value, rest });
 }
 
 async function* entriesOf(part: Lines): AsyncGenerator<ListedEntry> {

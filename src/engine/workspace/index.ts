@@ -5,6 +5,7 @@ export { DeferredEntries } from './deferred.js';
 export { type EntryTable, rowsOf, wholeSeconds } from './entry-table.js';
 export { type ExclusionRules, isBuiltInExclusion } from './exclusion.js';
 export {
+  type BlockEntry,
   type ListedEntry,
   type ListResult,
   type ListTask,

@@ -31,19 +31,22 @@ export interface ListTask {
   member: Member;
 }
 
-/** The entries of a block, in their order. */
+/** An entry of a block. */
+export interface BlockEntry {
+  /** Its name in SHA256SUMS; null where it has no line there. */
+  line: string | null;
+  /** Null where it is not in the workspace. */
+  entry: ListedEntry | null;
+}
+
 export interface ListResult {
-  entries: {
-    /** Its name in SHA256SUMS; null where it has no line there. */
-    line: string | null;
-    /** Null where it is not in the workspace. */
-    entry: ListedEntry | null;
-  }[];
+  /** {@link BlockEntry} by BlockEntry, in their order, as JSON: blocks wait for their turn, and one text is less to keep than a thousand objects. */
+  json: string;
 }
 
 /** Reads the headers in a block. */
 export const listBlock = carrying(({ fd, member }: ListTask): ListResult => {
-  const entries: ListResult['entries'] = [];
+  const entries: BlockEntry[] = [];
   for (const event of new TarReader().push(inflateMember(readMember(fd, member), member))) {
     if (event.type !== 'entry') continue;
     const { header } = event;
@@ -53,7 +56,7 @@ export const listBlock = carrying(({ fd, member }: ListTask): ListResult => {
       entry: place.type === 'workspace' ? listed(place.path, header) : null,
     });
   }
-  return { entries };
+  return { json: JSON.stringify(entries) };
 });
 
 /** An entry by its header; null where it is of a kind that no workspace has. */
