@@ -18,6 +18,7 @@ import { defaultHome } from './install/index.js';
 import { openArchive } from './opened-archive.js';
 import { RESTORE_PARTS, type RestorePart } from './options.js';
 import { availableWorkers, WorkerPool } from './pool.js';
+import { asReadError } from './scratch-error.js';
 
 /**
  * Compares an archive with another one, or with an install. Differences are told as events, in the order config, workspace, datastore, the workspace's in
@@ -31,7 +32,7 @@ export async function diff(options: DiffOptions): Promise<DiffResult> {
   try {
     return await run.compare();
   } catch (error) {
-    throw options.signal?.aborted ? interrupted() : error;
+    throw options.signal?.aborted ? interrupted() : asReadError(error);
   } finally {
     await run.close();
   }

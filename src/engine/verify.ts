@@ -19,6 +19,7 @@ import { defaultHome } from './install/index.js';
 import { judgeArchive, openInput } from './opened-archive.js';
 import { availableWorkers, WorkerPool } from './pool.js';
 import { ReplayGround } from './replay-ground.js';
+import { asReadError } from './scratch-error.js';
 import type { Verdict, VerifyEvent, VerifyOptions, VerifyProgress, VerifyResult } from './verify-options.js';
 import { DeferredEntries } from './workspace/index.js';
 
@@ -59,7 +60,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     const good = verdicts.every(({ verdict }) => verdict === 'good');
     return { good, verdicts, durationMs: performance.now() - started, workers: run.workers };
   } catch (error) {
-    throw options.signal?.aborted ? interrupted() : error;
+    throw options.signal?.aborted ? interrupted() : asReadError(error);
   } finally {
     await run.close();
   }
@@ -111,8 +112,9 @@ class VerifyRun {
       if (typeof input !== 'string') this.#done.size += verdict.size;
       await this.#check(handle, verdict);
       verdict.verdict = 'good';
-    } catch (error) {
+    } catch (thrown) {
       throwIfAborted(this.#signal);
+      const error = asReadError(thrown);
       const kind = error instanceof SnapshotError ? OF_THE_ARCHIVE[error.code] : undefined;
       if (!(error instanceof SnapshotError) || kind === undefined) throw error;
       verdict.verdict = kind;

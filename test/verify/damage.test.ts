@@ -153,7 +153,7 @@ describe('a damaged member', () => {
 
   test('the trailer alone: no entry is hit', async () => {
     const { offset, raw } = holding('number 3');
-    for (const at of [offset + raw.length - 8, offset + raw.length - 4]) {
+    for (const at of [8, 4, 3, 2, 1].map((back) => offset + raw.length - back)) {
       expect(said(await shelf.verdict(changed(at)))).toMatchObject({ verdict: 'damaged', entries: [] });
     }
   });
@@ -365,6 +365,20 @@ test('several archives: a verdict on each, in their order', async () => {
   expect(good).toBe(false);
   expect(verdicts.map(({ verdict }) => verdict)).toEqual(['good', 'not-an-archive', 'damaged', 'good']);
   expect(events).toEqual(archives);
+});
+
+test('no place for temporary files is no fault of the archive', async () => {
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = '/nonexistent/tmp';
+  try {
+    await expect(verify({ archives: [install.archive], workers: 1 })).rejects.toMatchObject({
+      code: 'STAGING_WRITE',
+      hint: expect.stringContaining('TMPDIR'),
+    });
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 });
 
 test('it can be interrupted, and leaves nothing open', async () => {

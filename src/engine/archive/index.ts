@@ -30,6 +30,7 @@ export {
   TRAILER_BYTES,
 } from './member.js';
 export {
+  checkBlockBytes,
   checkSeal,
   indexMembers,
   inflateMember,

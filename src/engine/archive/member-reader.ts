@@ -55,7 +55,8 @@ export function indexMembers(fd: number, fileSize: number, start = 0): Member[] 
     const previous = members.at(-1);
     if (previous !== undefined) {
       if (read < 4) throw truncated(previous.offset);
-      previous.blockBytes = checkedBlockBytes(window.readUInt32LE(0), previous.offset);
+      previous.blockBytes = window.readUInt32LE(0);
+      checkBlockBytes(previous);
       if (offset === fileSize) return members;
     }
     const header = parseHeader(window.subarray(offset - from, read));
@@ -179,8 +180,9 @@ export function parseHeader(header: Buffer): MemberHeader | null {
   return { size: header.readUInt32LE(16), kind, bytes, seal: sealed ? header.readUInt32LE(SEAL_AT) : null };
 }
 
-function checkedBlockBytes(blockBytes: number, offset: number): number {
-  if (blockBytes <= MAX_BLOCK_BYTES) return blockBytes;
+/** Refuses a member that claims to hold more than a block. @throws ARCHIVE_DAMAGED */
+export function checkBlockBytes({ blockBytes, offset }: Member): void {
+  if (blockBytes <= MAX_BLOCK_BYTES) return;
   throw damaged(`the member at byte ${offset} says it inflates to ${blockBytes} bytes, more than a block may hold`);
 }
 

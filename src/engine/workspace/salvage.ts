@@ -3,6 +3,7 @@
  */
 import { crc32, createInflateRaw, constants as zlib } from 'node:zlib';
 import {
+  checkBlockBytes,
   checkSeal,
   HEADER_BYTES,
   inflateMember,
@@ -36,6 +37,7 @@ export async function salvageMember({ fd, member }: SalvageTask): Promise<Salvag
   let block: Buffer | null = null;
   let problem: SalvageResult['problem'] = null;
   try {
+    checkBlockBytes(member);
     block = inflateMember(bytes, member);
     checkSeal(bytes, member);
   } catch (error) {
