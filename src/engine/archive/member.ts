@@ -4,7 +4,7 @@
  * A member (RFC 1952) holds one *block*, a whole number of 512-byte tar records. Three FEXTRA subfields make it more than a piece of a stream:
  * `GZ`, the member's total size, lets a reader walk from member to member without inflating; `LF`, what the block starts with, lets it
  * read one alone; `LC`, the seal, is a checksum of the member as it stands in the file, since the trailer's covers only what comes of inflating it
- * (docs/decisions/0014). Readers that know none of them see an ordinary .gz file.
+ * (docs/decisions/0015). Readers that know none of them see an ordinary .gz file.
  */
 import { crc32, deflateRawSync } from 'node:zlib';
 
