@@ -104,7 +104,7 @@ async function story({ bin, account, temporary, lites }) {
     `export DEMO=${temporary} HOME=$DEMO/home PATH=$DEMO/bin:${bin}:$PATH PGHOST=$HOME/.leoflow/pgdata PGUSER=leoflow`,
   );
   await terminal.run('leoflow setup');
-  await startLite();
+  const first = await startLite();
 
   heading('Some work');
   await terminal.run('psql -Xq -d leoflow_dev -v scale=90 -f "$DEMO/datastore.sql"');
@@ -125,6 +125,8 @@ async function story({ bin, account, temporary, lites }) {
 
   heading('All is lost');
   await terminal.run('leoflow uninstall --purge --yes');
+  // It has stopped the server; `leoflow lite` takes a moment to notice.
+  await first.end();
   const left = await terminal.read('ls -A');
   process.stdout.write(left);
   if (left !== 'snap.tar.gz\n') throw new Error('there should be nothing but the archive');

@@ -44,6 +44,11 @@ export class Lite {
   /** Ctrl-C. Resolves when it is gone. @returns {Promise<number | null>} its status */
   async stop() {
     if (this.running) this.#child.kill('SIGINT');
+    return this.end();
+  }
+
+  /** Resolves when it is gone by itself, or has taken too long. @returns {Promise<number | null>} its status */
+  async end() {
     const timer = new AbortController();
     await Promise.race([this.#ended, sleep(30_000, null, { signal: timer.signal }).catch(() => {})]);
     timer.abort();

@@ -1,11 +1,12 @@
 /**
  * What a command sees of the process around it: three streams and the environment, handed over so that tests can hand over their own.
  */
+import { createWriteStream, fstatSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import pc from 'picocolors';
 
-/** A stream for text; the last three exist only where it is a terminal. */
-export type TextStream = Writable & { isTTY?: boolean; columns?: number; rows?: number };
+/** A stream for text; the last three exist only where it is a terminal, the descriptor where it is one of the process. */
+export type TextStream = Writable & { fd?: number; isTTY?: boolean; columns?: number; rows?: number };
 
 /** The process as a command sees it. */
 export interface Surroundings {
@@ -50,6 +51,15 @@ export function canRepaint(stream: TextStream, env: Surroundings['env']): boolea
  */
 export function surviveWriteErrors(stream: TextStream): void {
   stream.on('error', () => undefined);
+}
+
+/**
+ * Standard output as the place for an archive. Of a write to a file, Node.js's own stream forgets what a full disk has not taken; one opened for the
+ * same descriptor writes the rest, or fails.
+ */
+export function archiveStream(stdout: TextStream): Writable {
+  const { fd } = stdout;
+  return fd !== undefined && fstatSync(fd).isFile() ? createWriteStream('', { fd, autoClose: false }) : stdout;
 }
 
 /** The value of an environment variable; an empty one counts as unset. */

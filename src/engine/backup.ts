@@ -32,6 +32,7 @@ import {
   type Manifest,
   openFileOutput,
   openStreamOutput,
+  SpareBuffers,
   Spool,
 } from './archive/index.js';
 import { type Datastore, openDatastore, startDump } from './datastore/index.js';
@@ -46,7 +47,7 @@ import { VERSION } from './version.js';
 import { type ExclusionRules, WorkspaceWalk } from './workspace/index.js';
 
 /** The default deflate level. */
-export const DEFAULT_LEVEL = 6;
+export const DEFAULT_LEVEL = 5;
 /** Warnings that a result lists one by one. */
 const LISTED_WARNINGS = 1000;
 /** Mode of the entries that have no file of their own, and of the archive. */
@@ -120,6 +121,7 @@ interface BackupContext {
 class BackupRun {
   readonly #context: BackupContext;
   readonly #pool: WorkerPool;
+  readonly #buffers = new SpareBuffers();
   readonly #manifest: Manifest;
   readonly #progress: BackupProgress = { files: 0, bytes: 0, dumpBytes: 0, written: 0 };
   readonly #warnings: Warning[] = [];
@@ -143,16 +145,20 @@ class BackupRun {
     const { output, level, workers, install } = this.#context;
     const directory = output.path === null ? tmpdir() : dirname(output.path);
     const name = output.path === null ? 'leoflow-backup' : basename(output.path);
-    const compress = async (content: Uint8Array<ArrayBuffer>) =>
-      (await this.#pool.run('slice', { content, level }, [content.buffer])).member;
-    const dump = await Spool.open(directory, name, compress, workers + 1);
-    this.#spools = { dump, checksums: await Spool.open(directory, name, compress, 2) };
+    const buffers = this.#buffers;
+    const compress = async (content: Uint8Array<ArrayBuffer>) => {
+      const target = buffers.take();
+      return this.#pool.run('slice', { content, level, target }, [content.buffer, target]);
+    };
+    const dump = await Spool.open(directory, name, { compress, buffers, limit: workers + 1 });
+    this.#spools = { dump, checksums: await Spool.open(directory, name, { compress, buffers, limit: 2 }) };
     this.#rules = { patterns, paths: await neverArchived(install, [output.path, output.temporary]) };
     this.#workspace = new PackedWorkspace({
       pool: this.#pool,
       root: install.workspace,
       level,
       walk: this.#walk((warning) => this.#warn(warning)),
+      buffers,
       onWarning: (warning) => this.#warn(warning),
     });
   }
@@ -265,7 +271,11 @@ class BackupRun {
 
     const workspace = this.#packed();
     for await (const { member, checksums: lines } of workspace.members()) {
-      if (member !== null) await this.#write(member);
+      if (member !== null) {
+        await this.#write(member);
+        // A stream may not have done with it.
+        if (this.#context.output.path !== null) this.#buffers.give(member.buffer);
+      }
       if (lines !== '') await checksums.write(Buffer.from(lines));
       this.#progress.files = workspace.files;
       this.#progress.bytes = workspace.bytes;

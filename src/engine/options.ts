@@ -10,7 +10,7 @@ export interface BackupOptions {
   output?: string | Writable;
   /** Patterns in gitignore syntax, relative to the workspace. They come before `.leoflowignore` files; the built-in rules before both. */
   exclude?: readonly string[];
-  /** Deflate level, 1 (fast) to 9 (small). Default: 6. */
+  /** Deflate level, 1 (fast) to 9 (small). Default: 5. */
   level?: number;
   /** Worker threads, at least 1. Default: the processors available to this process (affinity and cgroup quota respected). */
   workers?: number;

@@ -8,7 +8,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { BLOCK_BYTES, checksumLine, type EntryHeader, workspaceEntry } from './archive/index.js';
+import { BLOCK_BYTES, checksumLine, type EntryHeader, type SpareBuffers, workspaceEntry } from './archive/index.js';
 import type { Warning } from './events.js';
 import type { LeftOut } from './options.js';
 import { inOrder, type WorkerPool } from './pool.js';
@@ -28,12 +28,14 @@ export interface Packing {
   root: string;
   level: number;
   walk: WorkspaceWalk;
+  buffers: SpareBuffers;
   onWarning(warning: Warning): void;
 }
 
 /** A member, and the lines for SHA256SUMS of the files that are complete with it. */
 export interface PackedMember {
-  member: Uint8Array | null;
+  /** Belongs to the receiver. */
+  member: Uint8Array<ArrayBuffer> | null;
   checksums: string;
 }
 
@@ -61,8 +63,6 @@ export class PackedWorkspace {
   bytes = 0;
   readonly #packing: Packing;
   readonly #opened = new Set<LargeFile>();
-  /** Buffers of segments that are done, for those to come. */
-  readonly #buffers: ArrayBuffer[] = [];
 
   constructor(packing: Packing) {
     this.#packing = packing;
@@ -88,10 +88,16 @@ export class PackedWorkspace {
   }
 
   async *#jobs(): AsyncGenerator<() => Promise<Packed>> {
-    const { pool, root, level, walk, onWarning } = this.#packing;
+    const { pool, root, level, walk, buffers, onWarning } = this.#packing;
     for await (const cut of cutBlocks(walk.entries())) {
       if (cut.type === 'group') {
-        yield async () => ({ type: 'group', result: await pool.run('group', { root, table: cut.table, level }) });
+        yield async () => {
+          const target = buffers.take();
+          return {
+            type: 'group',
+            result: await pool.run('group', { root, table: cut.table, level, target }, [target]),
+          };
+        };
         continue;
       }
       const path = join(root, cut.row.path);
@@ -122,9 +128,9 @@ export class PackedWorkspace {
         const length = Math.min(BLOCK_BYTES, header.size - offset);
         const last = offset + length >= header.size;
         yield async () => {
-          const buffer = this.#buffers.pop() ?? new ArrayBuffer(BLOCK_BYTES);
-          const task = { fd, offset, length, header: offset === 0 ? header : null, level, buffer };
-          return { type: 'segment', result: await pool.run('segment', task, [buffer]), file, last };
+          const [buffer, target] = [buffers.take(), buffers.take()];
+          const task = { fd, offset, length, header: offset === 0 ? header : null, level, buffer, target };
+          return { type: 'segment', result: await pool.run('segment', task, [buffer, target]), file, last };
         };
       }
     }
@@ -143,7 +149,7 @@ export class PackedWorkspace {
     file.hash.update(result.content);
     file.problem ??= result.problem;
     this.bytes += result.content.length;
-    this.#buffers.push(result.content.buffer);
+    this.#packing.buffers.give(result.content.buffer);
     if (!last) return { member: result.member, checksums: '' };
     const now = fstatSync(file.fd, { bigint: true });
     closeSync(file.fd);

@@ -3,7 +3,7 @@ import type { SliceResult, SliceTask } from './tasks.js';
 import { giving } from './transfer.js';
 
 /** Compresses a piece of a stream; the last one is padded to whole records. */
-export default ({ content, level }: SliceTask): SliceResult => {
-  const member = compressMember(concatRecords([content]), 'continuation', level);
-  return giving({ member }, member);
+export default ({ content, level, target }: SliceTask): SliceResult => {
+  const member = compressMember(concatRecords([content]), 'continuation', level, target);
+  return giving({ member, content }, member, content);
 };

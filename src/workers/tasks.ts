@@ -25,11 +25,15 @@ export interface SliceTask {
   /** Given away: its buffer belongs to the worker. */
   content: Uint8Array<ArrayBuffer>;
   level: number;
+  /** A buffer that comes back with the member; given away. */
+  target: ArrayBuffer;
 }
 
+/** Given away: the buffers belong to the receiver. */
 export interface SliceResult {
-  /** Given away: its buffer belongs to the receiver. */
   member: Uint8Array<ArrayBuffer>;
+  /** The task's. */
+  content: Uint8Array<ArrayBuffer>;
 }
 
 /** Every task, by the name of its file in this folder. */

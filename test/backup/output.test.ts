@@ -156,6 +156,23 @@ describe('a disk that is full', () => {
     }
     expect(lstatSync('/dev/full').isCharacterDevice()).toBe(true);
   });
+
+  test('on the other side of stdout, with room for all but the last bytes', async () => {
+    const path = join(install.base, 'redirected.tar.gz');
+    const argv = ['lite', 'backup', '--home', install.home, '-o', '-'];
+    const run = async (under: readonly string[]) => {
+      const file = openSync(path, 'w');
+      const ended = await leoflow(argv, { stdout: file, under });
+      closeSync(file);
+      return { ...ended, size: statSync(path).size };
+    };
+    const { status, size } = await run([]);
+    expect(status).toBe(0);
+    // The last write is that of the end of the archive, some fifty bytes; what comes before differs by a few bytes from run to run.
+    const short = ['bash', '-c', `trap '' XFSZ; exec prlimit --fsize=${size - 20} "$@"`, 'bash'];
+    expect(told(await run(short))).toMatchObject({ error: 'no room to write the archive: file too large' });
+    rmSync(path);
+  });
 });
 
 describe('what stands at the output', () => {

@@ -175,8 +175,7 @@ describe('readers and signals', () => {
     const { status, stderr } = await backup(['--quiet', '-o', '-'], {}, (child) => {
       child.stdout?.once('data', () => child.stdout?.destroy());
     });
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: .*\n(hint: .*\n)?$/);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^error: .*\n(hint: .*\n)?$/) });
   });
 
   test.each([

@@ -10,6 +10,7 @@ import {
   swapDatabases,
 } from '../../src/engine/datastore/index.js';
 import { type Cluster, freePort, startCluster } from '../support/postgres.js';
+import { isRoot } from '../support/tree.js';
 import { dumpOf, failure, processesWith, put, serverHome } from './fixtures.js';
 
 let home: string;
@@ -179,16 +180,14 @@ describe('a home without a cluster', () => {
     expect(existsSync(long)).toBe(false);
   });
 
-  test.runIf(process.getuid?.() === 0)(
-    'that belongs to root gets none, because PostgreSQL refuses to run as root',
-    async () => {
+  if (isRoot)
+    test('that belongs to root gets none, because PostgreSQL refuses to run as root', async () => {
       await chown(home, 0, 0);
       const error = await failure(leaseCluster({ home }));
       expect(error.code).toBe('CLUSTER_ROOT');
       expect(error.message).toBe(`PostgreSQL refuses to run as root, and ${home} belongs to root`);
       expect(await readdir(home)).toEqual([]);
-    },
-  );
+    });
 });
 
 test('a home whose Docker datastore is down gets no second datastore', async () => {

@@ -2,6 +2,7 @@ import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatastore } from '../../src/engine/datastore/index.js';
+import { leoflow, underModes } from '../support/cli.js';
 import { type Cluster, freePort, postgresBin, startCluster } from '../support/postgres.js';
 import { claiming, failure, programs, put, temporaryHome } from './fixtures.js';
 
@@ -58,15 +59,17 @@ describe('a datastore that cannot be reached', () => {
   });
 });
 
-test.runIf(process.getuid?.() !== 0)('a managed cluster of somebody else is not passed over, either', async () => {
+test('a managed cluster of somebody else is not passed over, either', async () => {
   const other = await temporaryHome();
   const managed = await startCluster({ dir: join(other.home, 'pgdata') });
   try {
     await put(join(other.home, 'dev', 'db-port'), String(cluster.port));
+    await put(join(other.home, 'config.yaml'), `workspace: ${JSON.stringify(process.cwd())}\n`);
     await chmod(managed.dir, 0o600);
-    const error = await failure(openDatastore({ home: other.home }));
-    expect(error.message).toMatch(/does not let us in: Permission denied$/);
-    expect(error.hint).toBe('run this as the user who runs Leoflow Lite');
+    const { status, stderr } = await leoflow(['lite', 'backup', '--home', other.home], { under: underModes });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/does not let us in: Permission denied\n/);
+    expect(stderr).toContain('hint: run this as the user who runs Leoflow Lite\n');
   } finally {
     await chmod(managed.dir, 0o700);
     await managed.stop();

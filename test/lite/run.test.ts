@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { lockInstall } from '../../src/engine/install-lock.js';
 import { leoflow, until } from '../support/cli.js';
 import { type Doing, type Machine, Machines } from '../support/machine.js';
+import { isRoot } from '../support/tree.js';
 
 let machines: Machines;
 let machine: Machine;
@@ -131,24 +132,25 @@ describe('leoflow lite', () => {
     expect(text).toContain('Run `leoflow setup` first');
   });
 
-  test.runIf(process.getuid?.() === 0)('as root says that PostgreSQL refuses root, and what to do', async () => {
-    const root = join(machines.base, `root-${count}`);
-    mkdirSync(root);
-    const home = join(root, '.leoflow');
-    expect(await leoflow(['setup', '--home', home])).toMatchObject({ status: 0 });
-    for (const argv of [
-      ['lite', '--home', home],
-      ['lite', '--json', '--home', home],
-    ]) {
-      const { status, stdout, stderr } = await leoflow(argv);
-      expect(status).toBe(1);
-      expect(`${stdout}${stderr}`).toContain('PostgreSQL refuses to run as root, so an install of root cannot start');
-      expect(`${stdout}${stderr}`).toContain(
-        "run this as an ordinary user, for example: su - <user> -c 'leoflow lite'",
-      );
-    }
-    expect(readdirSync(home).sort()).toEqual(['config.yaml', 'postgres', 'setup.json']);
-  });
+  if (isRoot)
+    test('as root says that PostgreSQL refuses root, and what to do', async () => {
+      const root = join(machines.base, `root-${count}`);
+      mkdirSync(root);
+      const home = join(root, '.leoflow');
+      expect(await leoflow(['setup', '--home', home])).toMatchObject({ status: 0 });
+      for (const argv of [
+        ['lite', '--home', home],
+        ['lite', '--json', '--home', home],
+      ]) {
+        const { status, stdout, stderr } = await leoflow(argv);
+        expect(status).toBe(1);
+        expect(`${stdout}${stderr}`).toContain('PostgreSQL refuses to run as root, so an install of root cannot start');
+        expect(`${stdout}${stderr}`).toContain(
+          "run this as an ordinary user, for example: su - <user> -c 'leoflow lite'",
+        );
+      }
+      expect(readdirSync(home).sort()).toEqual(['config.yaml', 'postgres', 'setup.json']);
+    });
 });
 
 describe('a second one', () => {

@@ -17,6 +17,7 @@ import { judgeHome } from '../../src/engine/install/index.js';
 import { leoflow } from '../support/cli.js';
 import { type Machine, Machines } from '../support/machine.js';
 import { postgresBin, serverAccount } from '../support/postgres.js';
+import { isRoot } from '../support/tree.js';
 
 let machines: Machines;
 let machine: Machine;
@@ -327,37 +328,38 @@ describe('it refuses', () => {
   });
 });
 
-describe.runIf(process.getuid?.() === 0)('as root', () => {
-  test('it says that PostgreSQL refuses root, and what to do', async () => {
-    const root = join(machines.base, `root-${count}`);
-    mkdirSync(root);
-    const { status, stderr } = await leoflow(['setup', '--home', join(root, '.leoflow')]);
-    expect(status).toBe(0);
-    expect(stderr).toBe(
-      "note: PostgreSQL refuses to run as root, so an install of root cannot start: run this as an ordinary user, for example: su - <user> -c 'leoflow setup'\n",
-    );
-    expect(mode(join(root, '.leoflow'))).toBe('700');
-  });
+if (isRoot)
+  describe('as root', () => {
+    test('it says that PostgreSQL refuses root, and what to do', async () => {
+      const root = join(machines.base, `root-${count}`);
+      mkdirSync(root);
+      const { status, stderr } = await leoflow(['setup', '--home', join(root, '.leoflow')]);
+      expect(status).toBe(0);
+      expect(stderr).toBe(
+        "note: PostgreSQL refuses to run as root, so an install of root cannot start: run this as an ordinary user, for example: su - <user> -c 'leoflow setup'\n",
+      );
+      expect(mode(join(root, '.leoflow'))).toBe('700');
+    });
 
-  test('for somebody else (sudo), everything belongs to that one, and nothing is said', async () => {
-    const { status, stderr } = await leoflow(['setup', '--home', machine.home]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const { stdout } = await machine.sh('find . -user root; find . | wc -l');
-    expect(stdout.trim()).toBe('13');
-    expect(await machine.sh('leoflow lite backup')).toMatchObject({ status: 1 });
-    const lite = await machine.lite();
-    lite.child.kill('SIGTERM');
-    expect(await lite.ended).toMatchObject({ status: 0 });
-  });
+    test('for somebody else (sudo), everything belongs to that one, and nothing is said', async () => {
+      const { status, stderr } = await leoflow(['setup', '--home', machine.home]);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      const { stdout } = await machine.sh('find . -user root; find . | wc -l');
+      expect(stdout.trim()).toBe('13');
+      expect(await machine.sh('leoflow lite backup')).toMatchObject({ status: 1 });
+      const lite = await machine.lite();
+      lite.child.kill('SIGTERM');
+      expect(await lite.ended).toMatchObject({ status: 0 });
+    });
 
-  test('a link that is in the way of the links is replaced, a file is not', async () => {
-    const bin = join(machine.home, 'postgres/bin');
-    mkdirSync(bin, { recursive: true });
-    writeFileSync(join(bin, 'psql'), 'mine');
-    symlinkSync('/elsewhere', join(bin, 'initdb'));
-    expect((await leoflow(['setup', '--home', machine.home])).status).toBe(0);
-    expect(readFileSync(join(bin, 'psql'), 'utf8')).toBe('mine');
-    expect(readlinkSync(join(bin, 'initdb'))).toBe(join(postgresBin(), 'initdb'));
-    unlinkSync(join(bin, 'psql'));
+    test('a link that is in the way of the links is replaced, a file is not', async () => {
+      const bin = join(machine.home, 'postgres/bin');
+      mkdirSync(bin, { recursive: true });
+      writeFileSync(join(bin, 'psql'), 'mine');
+      symlinkSync('/elsewhere', join(bin, 'initdb'));
+      expect((await leoflow(['setup', '--home', machine.home])).status).toBe(0);
+      expect(readFileSync(join(bin, 'psql'), 'utf8')).toBe('mine');
+      expect(readlinkSync(join(bin, 'initdb'))).toBe(join(postgresBin(), 'initdb'));
+      unlinkSync(join(bin, 'psql'));
+    });
   });
-});

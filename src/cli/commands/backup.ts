@@ -5,7 +5,7 @@ import { Command, Option } from 'commander';
 import type { BackupOptions } from '../../index.js';
 import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
 import { createReporter } from '../reporters/reporter.js';
-import type { CommandContext, Surroundings } from '../streams.js';
+import { archiveStream, type CommandContext, type Surroundings } from '../streams.js';
 import { backupView } from '../views/backup.js';
 import { type ExcludeSource, readExcludes } from './excludes.js';
 import {
@@ -68,7 +68,7 @@ export function backupCommand({ around, finish }: CommandContext): Command {
       ),
     )
     .addOption(
-      new Option('--level <1-9>', 'compression, from fast to small (default: 6)').argParser(
+      new Option('--level <1-9>', 'compression, from fast to small (default: 5)').argParser(
         wholeNumber('--level', 1, 9),
       ),
     )
@@ -95,7 +95,7 @@ async function runBackup(
   }
   const options: BackupOptions = {
     ...installOptions(flags, around.env),
-    ...(flags.output !== undefined && { output: archiveOnStdout ? around.stdout : flags.output }),
+    ...(flags.output !== undefined && { output: archiveOnStdout ? archiveStream(around.stdout) : flags.output }),
     ...(flags.level !== undefined && { level: flags.level }),
     ...(flags.workers !== undefined && { workers: flags.workers }),
     exclude: await readExcludes(excludes, around.stdin),

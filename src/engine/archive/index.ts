@@ -53,6 +53,7 @@ export {
   writeAll,
 } from './output.js';
 export { removeTree } from './remove-tree.js';
+export { SpareBuffers } from './spare-buffers.js';
 export { type CompressSlice, Spool } from './spool.js';
 export { notAnArchive, readStream } from './stream-reader.js';
 export { damaged, type TarEvent, type TarHeader, type TarKind, TarReader } from './tar-reader.js';

@@ -57,14 +57,21 @@ const STORED_HEADER_BYTES = 5;
  *
  * @param block whole tar records
  * @param level deflate level, 1 to 9
+ * @param target where the member goes, if it fits; otherwise a new buffer is made
  * @returns the member, alone in its ArrayBuffer, so that it can be transferred to another thread
  */
-export function compressMember(block: Uint8Array, kind: BlockKind, level: number): Uint8Array<ArrayBuffer> {
+export function compressMember(
+  block: Uint8Array,
+  kind: BlockKind,
+  level: number,
+  target?: ArrayBuffer,
+): Uint8Array<ArrayBuffer> {
   const deflated = isIncompressible(block)
     ? null
     : deflateRawSync(block, { level, memLevel: 9, chunkSize: CHUNK_BYTES });
   const size = HEADER_BYTES + (deflated?.length ?? storedSize(block)) + TRAILER_BYTES;
-  const member = Buffer.allocUnsafeSlow(size);
+  const member =
+    target !== undefined && size <= target.byteLength ? Buffer.from(target, 0, size) : Buffer.allocUnsafeSlow(size);
   // magic, deflate, FEXTRA; no mtime (the same input gives the same bytes), XFL 0, unknown OS
   member.set([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff]);
   member.writeUInt16LE(HEADER_BYTES - 12, 10);

@@ -10,45 +10,62 @@ import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BLOCK_BYTES } from './member.js';
 import { openPrivate, writeAll } from './output.js';
+import type { SpareBuffers } from './spare-buffers.js';
 import { temporaryName } from './temporary.js';
 
 const COPY_BYTES = 1 << 20;
 
-/** Compresses a slice of content in a worker; the slice is given away. */
-export type CompressSlice = (content: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+/** A slice that was compressed. Both are in buffers that belong to the receiver. */
+export interface CompressedSlice {
+  member: Uint8Array<ArrayBuffer>;
+  content: Uint8Array<ArrayBuffer>;
+}
+
+/** Compresses a slice of content in a worker; the slice is given away, and comes back with the member. */
+export type CompressSlice = (content: Uint8Array<ArrayBuffer>) => Promise<CompressedSlice>;
+
+export interface SpoolOptions {
+  compress: CompressSlice;
+  buffers: SpareBuffers;
+  /** Slices being compressed at once. */
+  limit: number;
+}
 
 /** Takes content, keeps its members, gives them back in order. */
 export class Spool {
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #compress: CompressSlice;
+  readonly #buffers: SpareBuffers;
   readonly #limit: number;
   readonly #hash = createHash('sha256');
   /** Appends under way: each waits for its member and for the one before it. */
   readonly #appends: Promise<void>[] = [];
-  #slice = newSlice();
+  #slice: Uint8Array<ArrayBuffer>;
   #filled = 0;
   #size = 0;
 
-  private constructor(handle: FileHandle, path: string, compress: CompressSlice, limit: number) {
+  private constructor(handle: FileHandle, path: string, { compress, buffers, limit }: SpoolOptions) {
     this.#handle = handle;
     this.#path = path;
     this.#compress = compress;
+    this.#buffers = buffers;
     this.#limit = limit;
+    this.#slice = this.#newSlice();
   }
 
   /**
    * Opens a spool in a directory that has room for it.
    *
-   * @param limit slices being compressed at once
+   * @param name what it is for, for messages
    * @throws OUTPUT_DIRECTORY, OUTPUT_FULL, OUTPUT_WRITE
    */
-  static async open(directory: string, name: string, compress: CompressSlice, limit: number): Promise<Spool> {
+  static async open(directory: string, name: string, options: SpoolOptions): Promise<Spool> {
     const path = join(directory, temporaryName(name));
     const handle = await openPrivate(path, directory);
     await unlink(path);
     // In messages it goes by the name of what it is for: its own is gone.
-    return new Spool(handle, join(directory, name), compress, limit);
+    return new Spool(handle, join(directory, name), options);
   }
 
   /** Bytes of content taken so far. */
@@ -94,22 +111,24 @@ export class Spool {
 
   async #flush(): Promise<void> {
     const slice = this.#slice.subarray(0, this.#filled);
-    this.#slice = newSlice();
+    this.#slice = this.#newSlice();
     this.#filled = 0;
     this.#hash.update(slice);
     const before = this.#appends.at(-1);
     const compressed = this.#compress(slice);
     const append = (async () => {
-      const member = await compressed;
+      const { member, content } = await compressed;
+      this.#buffers.give(content.buffer);
       await before;
       await writeAll(this.#handle, this.#path, member);
+      this.#buffers.give(member.buffer);
     })();
     append.catch(() => {});
     this.#appends.push(append);
     if (this.#appends.length >= this.#limit) await this.#appends.shift();
   }
-}
 
-function newSlice(): Buffer<ArrayBuffer> {
-  return Buffer.allocUnsafeSlow(BLOCK_BYTES) as Buffer<ArrayBuffer>;
+  #newSlice(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#buffers.take(), 0, BLOCK_BYTES);
+  }
 }

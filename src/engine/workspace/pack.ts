@@ -28,6 +28,8 @@ export interface GroupTask {
   root: string;
   table: EntryTable;
   level: number;
+  /** A buffer that comes back with the member; given away. */
+  target: ArrayBuffer;
 }
 
 export interface GroupResult {
@@ -55,6 +57,8 @@ export interface SegmentTask {
   level: number;
   /** A buffer that comes back as the result's content; given away. */
   buffer: ArrayBuffer;
+  /** A buffer that comes back with the member; given away. */
+  target: ArrayBuffer;
 }
 
 export interface SegmentResult {
@@ -72,7 +76,7 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 const ATTEMPTS = 2;
 
 /** Packs small entries into one member. */
-export async function packGroup({ root, table, level }: GroupTask): Promise<GroupResult> {
+export async function packGroup({ root, table, level, target }: GroupTask): Promise<GroupResult> {
   const result: GroupResult = {
     member: null,
     checksums: '',
@@ -103,13 +107,15 @@ export async function packGroup({ root, table, level }: GroupTask): Promise<Grou
       result.warnings.push(readWarning(path, error));
     }
   }
-  if (entries.length > 0) result.member = compressMember(await encodeEntries(entries, scratch.block), 'entries', level);
+  if (entries.length > 0) {
+    result.member = compressMember(await encodeEntries(entries, scratch.block), 'entries', level, target);
+  }
   return result;
 }
 
 /** Packs a segment of a large file. What cannot be read any more is filled up with zeros: the header has promised the size. */
 export async function packSegment(task: SegmentTask): Promise<SegmentResult> {
-  const { fd, offset, length, header, level } = task;
+  const { fd, offset, length, header, level, target } = task;
   const content = Buffer.from(task.buffer, 0, length);
   let read = 0;
   let problem: string | null = null;
@@ -121,7 +127,8 @@ export async function packSegment(task: SegmentTask): Promise<SegmentResult> {
   }
   content.fill(0, read);
   const block = concatRecords(header === null ? [content] : [await encodeFileHeader(header), content], scratch.block);
-  return { member: compressMember(block, header === null ? 'continuation' : 'first', level), content, problem };
+  const member = compressMember(block, header === null ? 'continuation' : 'first', level, target);
+  return { member, content, problem };
 }
 
 /** Why a path could not be read, as a warning. */
