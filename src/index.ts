@@ -5,6 +5,17 @@
  */
 export type { Manifest } from './engine/archive/index.js';
 export { backup } from './engine/backup.js';
+export { diff } from './engine/diff.js';
+export type {
+  Aspect,
+  Change,
+  DiffEvent,
+  Difference,
+  DiffOptions,
+  DiffPhase,
+  DiffResult,
+  PartDifferences,
+} from './engine/diff-options.js';
 export { type ErrorCode, type FailureKind, SnapshotError } from './engine/errors.js';
 export type {
   BackupEvent,
@@ -45,4 +56,15 @@ export {
 } from './engine/options.js';
 export { recover } from './engine/recovery.js';
 export { restore } from './engine/restore.js';
+export { verify } from './engine/verify.js';
+export type {
+  DamagedEntry,
+  Problem,
+  Verdict,
+  VerifyEvent,
+  VerifyOptions,
+  VerifyPhase,
+  VerifyProgress,
+  VerifyResult,
+} from './engine/verify-options.js';
 export { VERSION } from './engine/version.js';

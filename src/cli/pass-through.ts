@@ -13,12 +13,10 @@ import { printable } from './format.js';
 import { isGone, ownTerminals } from './terminals.js';
 
 /** The commands that are ours whatever else is installed. */
-const OWN = [
-  ['lite', 'backup'],
-  ['lite', 'restore'],
-  ['lite', 'help', 'backup'],
-  ['lite', 'help', 'restore'],
-];
+const OWN = ['backup', 'diff', 'restore', 'verify'].flatMap((command) => [
+  ['lite', command],
+  ['lite', 'help', command],
+]);
 /** Command lines that ask what there is at all: both answer, through us. */
 const HELP = new Set(['--help', '-h', 'help']);
 

@@ -4,10 +4,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.js';
+import { diffCommand } from './commands/diff.js';
 import { liteCommand } from './commands/lite.js';
 import { restoreCommand } from './commands/restore.js';
 import { setupCommand } from './commands/setup.js';
 import { uninstallCommand } from './commands/uninstall.js';
+import { verifyCommand } from './commands/verify.js';
 import { describeFailure, EXIT, exitStatusHelp, UsageError } from './exit.js';
 import { printable } from './format.js';
 import { writeFailure } from './reporters/json.js';
@@ -15,7 +17,12 @@ import { failureText } from './reporters/messages.js';
 import { type CommandContext, coloursFor, type Surroundings } from './streams.js';
 
 /** Every command of `leoflow lite`; another one is another line. */
-const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [backupCommand, restoreCommand];
+const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [
+  backupCommand,
+  restoreCommand,
+  verifyCommand,
+  diffCommand,
+];
 
 /**
  * Runs a command line.
@@ -64,6 +71,8 @@ function createProgram(context: CommandContext, other: string | null): Command {
 Examples:
   leoflow lite backup                    back up the install to the current directory
   leoflow lite restore -i snap.tar.gz    bring it back
+  leoflow lite verify snap.tar.gz        check that an archive is good
+  leoflow lite diff snap.tar.gz --live   say what has changed since
   leoflow lite restore --help            say what a restore can be told
 ${otherHelp(other)}
 ${exitStatusHelp()}`,
@@ -77,7 +86,7 @@ function otherHelp(other: string | null): string {
   if (other === null) {
     return `
 The Leoflow binary:
-  There is none on PATH. Where there is one, every command but lite backup and lite restore goes to it.`;
+  There is none on PATH. Where there is one, setup, uninstall and lite by itself are its own, and all that is not above goes to it.`;
   }
   const path = printable(other);
   return `

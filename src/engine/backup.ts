@@ -13,9 +13,8 @@
  * Everything that waits is bounded: a slow disk slows the workers, slow workers slow the scan and pg_dump.
  */
 import { hash as hashOf } from 'node:crypto';
-import { realpath } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname } from 'node:path';
 import {
   type ArchiveOutput,
   type ArchivePath,
@@ -40,6 +39,7 @@ import { type Datastore, openDatastore, startDump } from './datastore/index.js';
 import { interrupted, SnapshotError, throwIfAborted } from './errors.js';
 import type { BackupEvent, BackupProgress, Warning } from './events.js';
 import { defaultHome, type Install, leoflowVersion, readInstall } from './install/index.js';
+import { neverArchived } from './never-archived.js';
 import type { BackupOptions, BackupResult } from './options.js';
 import { PackedWorkspace } from './packed-workspace.js';
 import { availableWorkers, WorkerPool } from './pool.js';
@@ -152,7 +152,7 @@ class BackupRun {
     };
     const dump = await Spool.open(directory, name, { compress, buffers, limit: workers + 1 });
     this.#spools = { dump, checksums: await Spool.open(directory, name, { compress, buffers, limit: 2 }) };
-    this.#rules = { patterns, paths: await neverArchived(install, output) };
+    this.#rules = { patterns, paths: await neverArchived(install, [output.path, output.temporary]) };
     this.#workspace = new PackedWorkspace({
       pool: this.#pool,
       root: install.workspace,
@@ -358,22 +358,6 @@ function manifestOf({ install, version, datastore, time }: BackupContext): Manif
     },
     checksums: ENTRY.checksums,
   };
-}
-
-/** What must not be archived although it may lie in the workspace: the home with its secrets and tools, and the archive itself. */
-async function neverArchived(install: Install, output: ArchiveOutput): Promise<ExclusionRules['paths']> {
-  const candidates: [string | null, string][] = [
-    [install.home, 'the Leoflow home'],
-    [output.path, 'the archive itself'],
-    [output.temporary, 'the archive itself'],
-  ];
-  const paths: { path: string; rule: string }[] = [];
-  for (const [candidate, rule] of candidates) {
-    if (candidate === null) continue;
-    const path = relative(install.workspace, join(await realpath(dirname(candidate)), basename(candidate)));
-    if (path !== '' && path !== '..' && !path.startsWith('../')) paths.push({ path, rule });
-  }
-  return paths;
 }
 
 function wholeNumber(name: string, value: number, least: number, most: number): number {

@@ -13,6 +13,7 @@ import {
   type ArchivePath,
   type ChecksumLedger,
   checksumLine,
+  comparePaths,
   damaged,
   ENTRY,
   type Member,
@@ -23,11 +24,11 @@ import {
   type TarHeader,
   truncated,
   unsafe,
-  workspaceEntry,
 } from './archive/index.js';
 import { throwIfAborted } from './errors.js';
 import type { RestoreProgress } from './events.js';
-import { fileHeader, type OpenedArchive } from './opened-archive.js';
+import { cutRuns, type Run } from './member-runs.js';
+import type { OpenedArchive } from './opened-archive.js';
 import { inOrder, type WorkerPool } from './pool.js';
 import {
   arriving,
@@ -35,6 +36,7 @@ import {
   checkPlaces,
   type DeferredEntries,
   type InflateResult,
+  isBelow,
   MAX_KNOWN_BYTES,
   StagingTree,
   type Unpacked,
@@ -49,6 +51,8 @@ export interface ExtractionOptions {
   root: string | null;
   ledger: ChecksumLedger;
   deferred: DeferredEntries;
+  /** Whether members have to be to the last bit as they were written. Default: false, what comes of them decides. */
+  seals?: boolean;
   /** Takes the dump, a piece at a time. */
   onDump(content: Uint8Array): Promise<void>;
   onProgress(progress: RestoreProgress): void;
@@ -74,6 +78,8 @@ export class Extraction {
   readonly #seen = new Set<Role>();
   readonly #openFiles = new Set<number>();
   #givenUp = false;
+  /** Whether the workspace stands in path order, and nothing in it below what is no directory. */
+  #isOrderly = true;
   /** Line of the dump; it stands behind those of the workspace, although the dump may be read before. */
   #dumpLine = '';
 
@@ -95,6 +101,8 @@ export class Extraction {
   /** What a staging tree would not take. */
   async #checkPlaces(): Promise<void> {
     const { ledger, deferred } = this.#options;
+    // In path order nothing stands twice, and what lies below a file comes right behind it.
+    if (this.#isOrderly && !deferred.hasHardLinks) return;
     async function* files(): AsyncGenerator<string> {
       for await (const name of ledger.foundNames()) {
         if (name.startsWith(ENTRY.workspace)) yield name.slice(ENTRY.workspace.length);
@@ -132,6 +140,7 @@ export class Extraction {
   /** @param toTheEnd whether these include the end-of-archive marker */
   async #runMembers(runs: readonly Run[], limit: number, toTheEnd: boolean): Promise<void> {
     let last: string | null = null;
+    let lastIsLeaf = false;
     let ended = false;
     for await (const done of inOrder(this.#jobs(runs), limit)) {
       throwIfAborted(this.#options.signal);
@@ -141,7 +150,9 @@ export class Extraction {
       if (done.type === 'block') {
         const { result } = done;
         if (last !== null && result.first !== null) checkOrder(last, result.first);
-        last = result.last ?? last;
+        const first = result.first ?? '';
+        this.#isOrderly &&= !result.collides && !(lastIsLeaf && isBelow(first, last));
+        if (result.last !== null) ({ last, lastIsLeaf } = result);
         ended = result.ended;
         for (const { role, content } of result.known) await this.#known(role, content);
         this.#unpacked(result);
@@ -149,7 +160,9 @@ export class Extraction {
         const { file, result, first, final } = done;
         if (file.path !== null && first) {
           if (last !== null) checkOrder(last, file.path);
+          this.#isOrderly &&= !(lastIsLeaf && isBelow(file.path, last));
           last = file.path;
+          lastIsLeaf = true;
         }
         await this.#segment(file, result);
         if (final) this.#fileDone(file);
@@ -160,12 +173,16 @@ export class Extraction {
   }
 
   async *#jobs(runs: readonly Run[]): AsyncGenerator<() => Promise<Done>> {
-    const { archive, pool, root } = this.#options;
+    const { archive, pool, root, seals = false } = this.#options;
     const { fd } = archive.handle;
     for (const run of runs) {
       if (run.type === 'block') {
         const { member } = run;
-        yield async () => ({ type: 'block', member, result: await arriving(pool.run('unpack', { fd, member, root })) });
+        yield async () => ({
+          type: 'block',
+          member,
+          result: await arriving(pool.run('unpack', { fd, member, root, seals })),
+        });
         continue;
       }
       const { header, role, name, path } = run;
@@ -185,7 +202,7 @@ export class Extraction {
         const first = member === run.segments[0]?.member;
         const final = position === header.size && member === run.segments.at(-1)?.member;
         yield async () => {
-          const result = await arriving(pool.run('inflate', { fd, member, skip, length, target }));
+          const result = await arriving(pool.run('inflate', { fd, member, skip, length, target, seals }));
           return { type: 'segment', member, result, file, first, final };
         };
       }
@@ -219,6 +236,8 @@ export class Extraction {
     const { archive, root, signal, ledger } = this.#options;
     const sink = new WorkspaceSink(root);
     let current: { role: Role | null; pieces: Buffer[]; hash: Hash } | null = null;
+    let last: string | null = null;
+    let lastIsLeaf = false;
     const onRead = (bytes: number) => {
       this.progress.read = bytes;
       this.#report();
@@ -231,6 +250,10 @@ export class Extraction {
           current = null;
           if (place.type === 'workspace') {
             sink.begin(place.path, header);
+            this.#isOrderly &&=
+              last === null || (comparePaths(last, place.path) < 0 && !(lastIsLeaf && isBelow(place.path, last)));
+            last = place.path;
+            lastIsLeaf = header.kind !== 'directory';
           } else if (header.kind === 'file' && place.type === 'other' && place.path !== null) {
             sink.pass(place.path);
           } else if (header.kind === 'special') {
@@ -329,61 +352,4 @@ interface OpenFile {
   hash: Hash;
   offset: number;
   pieces: Uint8Array[];
-}
-
-/** Members that belong together. */
-type Run =
-  | { type: 'block'; member: Member }
-  | {
-      type: 'file';
-      header: TarHeader;
-      /** Which known file it is; null for any other. */
-      role: Role | null;
-      /** Its name for the checksums; null for a known file. */
-      name: ArchivePath | null;
-      /** Path in the workspace; null for any other file. */
-      path: string | null;
-      segments: { member: Member; skip: number; length: number }[];
-    };
-
-/** Puts the members of each large file together, and checks that they hold just what its header says. */
-function cutRuns(fd: number, members: readonly Member[]): Run[] {
-  const runs: Run[] = [];
-  for (let index = 0; index < members.length; index += 1) {
-    const member = members[index] as Member;
-    if (member.kind === 'continuation') throw damaged(`the member at byte ${member.offset} continues no file`);
-    if (member.kind === 'entries') {
-      runs.push({ type: 'block', member });
-      continue;
-    }
-    const { header, bytes } = fileHeader(fd, member);
-    const place = placeOf(header.name, 'other');
-    const segments: { member: Member; skip: number; length: number }[] = [];
-    let left = header.size;
-    let skip = bytes;
-    for (let segment = member; ; segment = members[index] as Member) {
-      const room = segment.blockBytes - skip;
-      const length = Math.min(room, left);
-      left -= length;
-      segments.push({ member: segment, skip, length });
-      // Only the last segment has padding, and never a whole record of it.
-      if (room < 0 || room - length >= 512)
-        throw damaged(`the member at byte ${segment.offset} holds more than its file`);
-      if (left === 0) break;
-      index += 1;
-      if (index === members.length) throw truncated(segment.offset);
-      if (members[index]?.kind !== 'continuation')
-        throw damaged(`the file ${quoted(header.name)} is not complete in it`);
-      skip = 0;
-    }
-    runs.push({
-      type: 'file',
-      header,
-      role: place.type === 'known' ? place.role : null,
-      name: place.type === 'known' ? null : place.type === 'other' ? place.path : workspaceEntry(place.path, false),
-      path: place.type === 'workspace' ? place.path : null,
-      segments,
-    });
-  }
-  return runs;
 }

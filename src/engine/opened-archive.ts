@@ -54,30 +54,40 @@ const PEEK_BYTES = 64 << 10;
  * @throws INPUT_NOT_FOUND, INPUT_UNREADABLE, NOT_AN_ARCHIVE, ARCHIVE_*, MANIFEST_*, DUMP_INVALID
  */
 export async function openArchive(input: string | Readable, signal: AbortSignal): Promise<OpenedArchive> {
-  const handle = typeof input === 'string' ? await openInput(input) : await spoolInput(input, signal);
+  const handle = await openInput(input, signal);
   try {
-    const { size } = await handle.stat();
-    const members = size === 0 ? null : indexMembers(handle.fd, size);
-    const quick = members === null ? null : quickLook(handle.fd, members);
-    const { manifest, config, setup, dump } = quick ?? (await longLook(handle.fd, size, signal));
-    if (manifest === null) {
-      throw new SnapshotError('MANIFEST_MISSING', 'the archive has no MANIFEST.json', {
-        hint: 'it was not written by a Leoflow backup, or was repacked without it; name another archive',
-      });
-    }
-    return {
-      handle,
-      size,
-      members,
-      manifest: decodeManifest(manifest),
-      config,
-      setup,
-      dump: dump === null ? null : parseDumpHeader(dump),
-    };
+    return await judgeArchive(handle, signal);
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** Opens the file that should be an archive, or makes one of a stream. @throws INPUT_NOT_FOUND, INPUT_UNREADABLE */
+export function openInput(input: string | Readable, signal: AbortSignal): Promise<FileHandle> {
+  return typeof input === 'string' ? openFile(input) : spoolInput(input, signal);
+}
+
+/** Judges an open archive; it stays open, whatever comes of it. @throws NOT_AN_ARCHIVE, ARCHIVE_*, MANIFEST_*, DUMP_INVALID */
+export async function judgeArchive(handle: FileHandle, signal: AbortSignal): Promise<OpenedArchive> {
+  const { size } = await handle.stat();
+  const members = size === 0 ? null : indexMembers(handle.fd, size);
+  const quick = members === null ? null : quickLook(handle.fd, members);
+  const { manifest, config, setup, dump } = quick ?? (await longLook(handle.fd, size, signal));
+  if (manifest === null) {
+    throw new SnapshotError('MANIFEST_MISSING', 'the archive has no MANIFEST.json', {
+      hint: 'it was not written by a Leoflow backup, or was repacked without it; name another archive',
+    });
+  }
+  return {
+    handle,
+    size,
+    members,
+    manifest: decodeManifest(manifest),
+    config,
+    setup,
+    dump: dump === null ? null : parseDumpHeader(dump),
+  };
 }
 
 /** The header in front of a block that begins a file. @returns the header, and the bytes it takes in the block */
@@ -92,12 +102,12 @@ export function fileHeader(fd: number, member: Member): { header: TarHeader; byt
   throw damaged(`the member at byte ${member.offset} begins no file`);
 }
 
-async function openInput(path: string): Promise<FileHandle> {
+async function openFile(path: string): Promise<FileHandle> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     const code =
       cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'INPUT_NOT_FOUND' : 'INPUT_UNREADABLE';
     throw new SnapshotError(code, `the archive ${path}: ${systemErrorText(cause)}`, {
-      hint: 'check the path after --input',
+      hint: 'check the path of the archive',
       cause,
     });
   });

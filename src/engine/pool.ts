@@ -98,18 +98,22 @@ function cgroupQuota(): number | null {
 }
 
 /**
- * Runs jobs, several at a time, and yields their results in the order of the jobs.
+ * Runs jobs, several at a time, and yields their results in the order of the jobs. When it ends, however it does, none of them is at work any more.
  *
  * @param limit jobs under way or waiting to be taken, at most: this bounds memory, and makes the source wait for the consumer
  */
 export async function* inOrder<T>(jobs: AsyncIterable<() => Promise<T>>, limit: number): AsyncGenerator<T> {
   const running: Promise<T>[] = [];
-  for await (const job of jobs) {
-    const result = job();
-    // Looked at when its turn comes; until then a failure must not count as unhandled.
-    result.catch(() => {});
-    running.push(result);
-    if (running.length >= limit) yield running.shift() as Promise<T>;
+  try {
+    for await (const job of jobs) {
+      const result = job();
+      // Looked at when its turn comes; until then a failure must not count as unhandled.
+      result.catch(() => {});
+      running.push(result);
+      if (running.length >= limit) yield running.shift() as Promise<T>;
+    }
+    while (running.length > 0) yield running.shift() as Promise<T>;
+  } finally {
+    await Promise.allSettled(running);
   }
-  for (const result of running) yield result;
 }

@@ -6,10 +6,16 @@ import type {
   GroupTask,
   InflateResult,
   InflateTask,
+  ListResult,
+  ListTask,
+  SalvageResult,
+  SalvageTask,
   ScanResult,
   ScanTask,
   SegmentResult,
   SegmentTask,
+  SumResult,
+  SumTask,
   UnpackResult,
   UnpackTask,
 } from '../engine/workspace/index.js';
@@ -37,5 +43,8 @@ export interface Tasks {
   segment: { task: SegmentTask; result: SegmentResult };
   unpack: { task: UnpackTask; result: UnpackResult };
   inflate: { task: InflateTask; result: InflateResult };
+  list: { task: ListTask; result: ListResult };
+  sum: { task: SumTask; result: SumResult };
+  salvage: { task: SalvageTask; result: SalvageResult };
   slice: { task: SliceTask; result: SliceResult };
 }

@@ -24,7 +24,7 @@ export function membersOf(archive: Buffer): Member[] {
     if (at(0) !== 0x1f || at(1) !== 0x8b || at(2) !== 8) throw fail('no gzip member');
     if (at(3) !== 4) throw fail(`flags ${at(3)}, not FEXTRA alone`);
     if (archive.readUInt32LE(offset + 4) !== 0) throw fail('it has a time');
-    if (archive.readUInt16LE(offset + 10) !== 13) throw fail('XLEN is not 13');
+    if (archive.readUInt16LE(offset + 10) !== 21) throw fail('XLEN is not 21');
     if (archive.toString('latin1', offset + 12, offset + 14) !== 'GZ') throw fail('the first subfield is not GZ');
     if (archive.readUInt16LE(offset + 14) !== 4) throw fail('GZ has not 4 bytes');
     const size = archive.readUInt32LE(offset + 16);
@@ -32,8 +32,12 @@ export function membersOf(archive: Buffer): Member[] {
     if (archive.readUInt16LE(offset + 22) !== 1) throw fail('LF has not 1 byte');
     const kind = archive.toString('latin1', offset + 24, offset + 25);
     if (!'EFC'.includes(kind)) throw fail(`LF says ${kind}`);
+    if (archive.toString('latin1', offset + 25, offset + 27) !== 'LC') throw fail('the third subfield is not LC');
+    if (archive.readUInt16LE(offset + 27) !== 4) throw fail('LC has not 4 bytes');
     const raw = archive.subarray(offset, offset + size);
     if (raw.length !== size) throw fail('it is cut off');
+    const unsealed = Buffer.from(raw).fill(0, 29, 33);
+    if (crc32(unsealed) !== raw.readUInt32LE(29)) throw fail('LC is not the CRC-32 of the member');
     // Node inflates what follows a member too: that there is nothing more of it proves the size.
     const block = gunzipSync(raw);
     if (block.length % 512 !== 0) throw fail(`${block.length} bytes are no whole records`);

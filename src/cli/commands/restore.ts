@@ -73,7 +73,7 @@ export function restoreCommand({ around, finish }: CommandContext): Command {
         'where the workspace goes (default: where it was, moved with the home)',
       ).argParser(required('--workspace')),
     )
-    .addOption(onlyOption())
+    .addOption(onlyOption('restore only this part; repeatable'))
     .addOption(new Option('--discard-previous', 'remove what is replaced, once everything is in place'))
     .addOption(new Option('--dry-run', 'check the whole archive and say what would happen, but change nothing'))
     .addOption(
@@ -95,13 +95,14 @@ export function restoreCommand({ around, finish }: CommandContext): Command {
     .action(async (flags: RestoreFlags) => finish(await (flags.recover ? runRecover : runRestore)(flags, around)));
 }
 
-function onlyOption(): Option {
+/** `--only`. */
+export function onlyOption(words: string): Option {
   const parse = (value: string, earlier: readonly RestorePart[] = []) => {
     const part = PARTS.find((known) => known === value);
     if (part === undefined) throw new UsageError(`--only must be config, workspace or datastore, not '${value}'`);
     return [...new Set([...earlier, part])];
   };
-  return new Option('--only <part>', 'restore only this part; repeatable').choices(PARTS).argParser(parse);
+  return new Option('--only <part>', words).choices(PARTS).argParser(parse);
 }
 
 /** @returns the exit status; throws only a UsageError, before anything is begun */

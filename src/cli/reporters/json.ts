@@ -9,6 +9,9 @@ import type { ReportedEvent, Reporter } from './reporter.js';
 /** At least this long between two progress lines, in milliseconds. */
 const PROGRESS_MS = 1000;
 
+/** Events that are written whatever was asked for. */
+const ALWAYS: ReadonlySet<ReportedEvent<string>['type']> = new Set(['warning', 'verdict', 'difference']);
+
 /** Writes one JSON object per line. */
 export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   readonly wantsTotal = false;
@@ -19,7 +22,7 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   #lastProgress: number;
 
   /**
-   * @param shown whether phases and notes are written, and progress; warnings and the last line always are
+   * @param shown whether phases and notes are written, and progress; warnings, parts of the result and the last line always are
    * @param now a clock in milliseconds
    */
   constructor(
@@ -36,7 +39,7 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   }
 
   event(event: ReportedEvent<P>): void {
-    if (event.type === 'warning' || this.#isDue(event)) writeJson(this.#stream, event);
+    if (ALWAYS.has(event.type) || this.#isDue(event)) writeJson(this.#stream, event);
   }
 
   stopping(): void {

@@ -70,6 +70,8 @@ export class PlainReporter<P extends string, R> implements Reporter<P, R> {
         break;
       case 'total':
         break;
+      default:
+        this.#printPart(event);
     }
   }
 
@@ -106,6 +108,15 @@ export class PlainReporter<P extends string, R> implements Reporter<P, R> {
     if (now - this.#lastProgress < PROGRESS_MS) return;
     this.#lastProgress = now;
     this.#print(`  ${progressLine(this.#meter.read(now))}`);
+  }
+
+  /** A part of the result goes where the summary goes; where there is none, only what is bad is said. */
+  #printPart(event: ReportedEvent<P>): void {
+    const { summary, messages, env, verbose } = this.#style;
+    const stream = summary ?? messages;
+    const part = this.#view.part?.(event, { colours: coloursFor(stream, env), verbose, phases: '' });
+    if (part === undefined || part.lines.length === 0 || (summary === undefined && !part.isBad)) return;
+    stream.write(`${part.lines.join('\n')}\n`);
   }
 
   #sayRest(): void {

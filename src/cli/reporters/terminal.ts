@@ -26,7 +26,7 @@ export class TerminalReporter<P extends string, R> implements Reporter<P, R> {
   readonly #begin: number;
   readonly #meter: Meter;
   readonly #timer: NodeJS.Timeout;
-  /** Warnings and notes since the last repaint. */
+  /** What stays on the screen, since the last repaint. */
   #pending: ReportedEvent<P>[] = [];
   #phase: P;
   /** The answer to a signal. */
@@ -70,8 +70,7 @@ export class TerminalReporter<P extends string, R> implements Reporter<P, R> {
       case 'progress':
         this.#meter.update(event.progress);
         break;
-      case 'warning':
-      case 'note':
+      default:
         this.#pending.push(event);
         break;
     }

@@ -2,6 +2,7 @@
  * What a reporter must know of a command to tell of it: everything in which backup, restore and recovery differ.
  */
 import type { Reading } from '../reporters/meter.js';
+import type { ReportedEvent } from '../reporters/reporter.js';
 import type { Colours } from '../streams.js';
 
 /** A phase in words. */
@@ -31,6 +32,12 @@ export interface View<P extends string, R> {
   liveLine(phase: P, reading: Reading): string;
   /** What answers a signal that comes in this phase. */
   stopping(phase: P): string;
+  /**
+   * What is said of an event that is a part of the result already, as lines.
+   *
+   * @param style its phases are empty
+   */
+  part?(event: ReportedEvent<P>, style: SummaryStyle): { lines: string[]; isBad: boolean };
   /** What was done, as lines. */
   summary(result: R, style: SummaryStyle): string[];
   /**

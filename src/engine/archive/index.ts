@@ -10,7 +10,8 @@ export {
   encodeFileHeader,
 } from './entries.js';
 export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
-export { ChecksumLedger, partOf } from './ledger.js';
+export { ChecksumLedger, type ListDifference, ownText, parseChecksumLine, partOf } from './ledger.js';
+export { Lines } from './lines.js';
 export {
   createdAt,
   decodeManifest,
@@ -19,8 +20,29 @@ export {
   MANIFEST_VERSION,
   type Manifest,
 } from './manifest.js';
-export { BLOCK_BYTES, type BlockKind, compressMember, padded, RECORD_BYTES } from './member.js';
-export { indexMembers, inflateMember, type Member, peekBlock, readMember, truncated } from './member-reader.js';
+export {
+  BLOCK_BYTES,
+  type BlockKind,
+  compressMember,
+  HEADER_BYTES,
+  padded,
+  RECORD_BYTES,
+  TRAILER_BYTES,
+} from './member.js';
+export {
+  checkBlockBytes,
+  checkSeal,
+  indexMembers,
+  inflateMember,
+  MAX_BLOCK_BYTES,
+  MAX_MEMBER_BYTES,
+  type Member,
+  parseHeader,
+  peekBlock,
+  readMember,
+  truncated,
+} from './member-reader.js';
+export { firstHeader, type Piece, surveyMembers } from './member-survey.js';
 export { type ArchivePath, comparePaths, ENTRY, pathOrder, workspaceEntry } from './names.js';
 export {
   type ArchiveOutput,

@@ -6,73 +6,23 @@
  * part at a time.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants as fs, openSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { StringDecoder } from 'node:string_decoder';
 import { SnapshotError } from '../errors.js';
 import { placeOf, quoted } from './entry-place.js';
-import { fileChunks } from './file-chunks.js';
+import { Lines } from './lines.js';
 import { ENTRY } from './names.js';
 import { damaged } from './tar-reader.js';
-import { temporaryName } from './temporary.js';
 
 /** Bytes of lines that are compared in memory at once. */
 const PART_BYTES = 16 << 20;
-const BUFFER_BYTES = 256 << 10;
 /** The longest line: a path of PATH_MAX bytes, all of them escaped, and more than room for the rest. */
 const MAX_LINE = 16 << 10;
 /** Names that an error lists. */
 const LISTED = 5;
 
-/** Lines in a private file without a name, and their digest. */
-class Lines {
-  bytes = 0;
-  readonly fd: number;
-  readonly #hash = createHash('sha256');
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
-
-  constructor(directory: string) {
-    const path = join(directory, temporaryName('checksums'));
-    this.fd = openSync(path, fs.O_RDWR | fs.O_CREAT | fs.O_EXCL | fs.O_NOFOLLOW, 0o600);
-    unlinkSync(path);
-  }
-
-  add(bytes: Uint8Array): void {
-    this.#hash.update(bytes);
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes >= BUFFER_BYTES) this.flush();
-  }
-
-  flush(): void {
-    for (const bytes of this.#pending) {
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(this.fd, bytes, done, bytes.length - done, this.bytes + done);
-      }
-      this.bytes += bytes.length;
-    }
-    this.#pending = [];
-    this.#pendingBytes = 0;
-  }
-
-  digest(): string {
-    return this.#hash.digest('hex');
-  }
-
-  /** The lines, again from the first. (`readline` would also break them at other characters that names may hold.) */
-  async *read(): AsyncGenerator<string> {
-    const decoder = new StringDecoder('utf8');
-    let rest = '';
-    for await (const chunk of fileChunks(this.fd, BUFFER_BYTES)) {
-      const lines = (rest + decoder.write(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > MAX_LINE) throw badLine(rest);
-      yield* lines;
-    }
-    rest += decoder.end();
-    if (rest !== '') yield rest;
-  }
+/** An entry that is not as SHA256SUMS lists it. */
+export interface ListDifference {
+  name: string;
+  what: 'differs' | 'is missing' | 'is not listed' | 'is listed twice';
 }
 
 /** Keeps both sides, and compares them. */
@@ -123,12 +73,17 @@ export class ChecksumLedger {
     this.#found.flush();
     this.#listed.flush();
     if (this.#found.digest() === this.#listed.digest()) return;
-    const problems = await this.#compare();
-    if (problems.count === 0) return;
-    const more = problems.count > LISTED ? ` and ${problems.count - LISTED} more` : '';
+    let count = 0;
+    const first: string[] = [];
+    for await (const { name, what } of this.differences()) {
+      count += 1;
+      if (count <= LISTED) first.push(`${quoted(name)} ${what}`);
+    }
+    if (count === 0) return;
+    const more = count > LISTED ? ` and ${count - LISTED} more` : '';
     throw new SnapshotError(
       'CHECKSUM_MISMATCH',
-      `the archive does not hold what its ${ENTRY.checksums} lists: ${problems.first.join(', ')}${more}`,
+      `the archive does not hold what its ${ENTRY.checksums} lists: ${first.join(', ')}${more}`,
       { hint: 'the archive is damaged: take another copy of it, or another backup; nothing was changed' },
     );
   }
@@ -136,7 +91,7 @@ export class ChecksumLedger {
   /** Names of the regular entries that came out of the archive, again from the first at every call. */
   async *foundNames(): AsyncGenerator<string> {
     this.#found.flush();
-    for await (const line of this.#found.read()) yield parseLine(line).name;
+    for await (const line of this.#found.read(MAX_LINE, badLine)) yield parseChecksumLine(line).name;
   }
 
   /** Size of that list. */
@@ -146,44 +101,45 @@ export class ChecksumLedger {
   }
 
   close(): void {
-    closeSync(this.#found.fd);
-    closeSync(this.#listed.fd);
+    this.#found.close();
+    this.#listed.close();
   }
 
-  /** What differs: how many, and the first of them. */
-  async #compare(): Promise<{ count: number; first: string[] }> {
-    const problems = { count: 0, first: [] as string[] };
-    const add = (name: string, what: string) => {
-      problems.count += 1;
-      if (problems.count <= LISTED) problems.first.push(`${quoted(name)} ${what}`);
-    };
+  /** Whether the archive has a SHA256SUMS. */
+  get hasList(): boolean {
+    return this.#lists > 0;
+  }
+
+  /** What of the regular entries is not as SHA256SUMS lists it. @throws ARCHIVE_DAMAGED */
+  async *differences(): AsyncGenerator<ListDifference> {
+    this.#found.flush();
+    this.#listed.flush();
     const parts = Math.ceil(Math.max(this.#listed.bytes, this.#found.bytes) / PART_BYTES);
     for (let part = 0; part < parts; part += 1) {
       const listed = new Map<string, string>();
-      for await (const line of this.#listed.read()) {
-        const { sha256, name } = parseLine(line);
+      for await (const line of this.#listed.read(MAX_LINE, badLine)) {
+        const { sha256, name } = parseChecksumLine(line);
         if (partOf(name, parts) !== part) continue;
-        if (listed.has(name)) add(name, 'is listed twice');
-        listed.set(name, sha256);
+        if (listed.has(name)) yield { name, what: 'is listed twice' };
+        listed.set(ownText(name), ownText(sha256));
       }
-      for await (const line of this.#found.read()) {
-        const { sha256, name } = parseLine(line);
+      for await (const line of this.#found.read(MAX_LINE, badLine)) {
+        const { sha256, name } = parseChecksumLine(line);
         if (partOf(name, parts) !== part) continue;
         const expected = listed.get(name);
         if (expected === undefined) {
           // What nobody knows may have come into the archive when it was repacked.
-          if (placeOf(name, 'other').type !== 'other') add(name, 'is not listed');
-        } else if (expected !== sha256) add(name, 'differs');
+          if (placeOf(name, 'other').type !== 'other') yield { name, what: 'is not listed' };
+        } else if (expected !== sha256) yield { name, what: 'differs' };
         listed.delete(name);
       }
-      for (const name of listed.keys()) add(name, 'is missing');
+      for (const name of listed.keys()) yield { name, what: 'is missing' };
     }
-    return problems;
   }
 }
 
 /** A line of SHA256SUMS, as coreutils writes it. @throws ARCHIVE_DAMAGED */
-function parseLine(line: string): { sha256: string; name: string } {
+export function parseChecksumLine(line: string): { sha256: string; name: string } {
   const [, escaped, sha256, name] = /^(\\?)([0-9a-f]{64}) [ *](.+)$/s.exec(line) ?? [];
   if (sha256 === undefined || name === undefined) {
     throw badLine(line);
@@ -199,6 +155,11 @@ const UNESCAPED = new Map([
 
 function badLine(line: string): SnapshotError {
   return damaged(`a line of its ${ENTRY.checksums} is none: ${quoted(line)}`);
+}
+
+/** A text as a string of its own: one that was cut out of a larger one keeps all of that in memory for as long as it lives itself. */
+export function ownText(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** Which of so many parts a name belongs to. */

@@ -4,7 +4,16 @@
 import { readSync } from 'node:fs';
 import { crc32, inflateRawSync, constants as zlib } from 'node:zlib';
 import { SnapshotError } from '../errors.js';
-import { type BlockKind, HEADER_BYTES, KIND_BYTE, RECORD_BYTES, TRAILER_BYTES } from './member.js';
+import {
+  type BlockKind,
+  HEADER_BYTES,
+  KIND_BYTE,
+  RECORD_BYTES,
+  SEAL_AT,
+  sealOf,
+  TRAILER_BYTES,
+  UNSEALED_HEADER_BYTES,
+} from './member.js';
 import { damaged } from './tar-reader.js';
 
 /** Where a member is, and what it says of itself. Sizes are in bytes. */
@@ -20,38 +29,40 @@ export interface Member {
 export const MAX_BLOCK_BYTES = 8 << 20;
 
 /** A block that deflate makes nothing of takes 5 bytes more for each 65,535. */
-const MAX_MEMBER_BYTES = MAX_BLOCK_BYTES + (64 << 10);
+export const MAX_MEMBER_BYTES = MAX_BLOCK_BYTES + (64 << 10);
 /** More than half a TiB of blocks as they are written; the memory has to hold what is known of each. */
 const MAX_MEMBERS = 1 << 19;
 
 const KIND_OF = new Map(Object.entries(KIND_BYTE).map(([kind, byte]) => [byte, kind as BlockKind]));
-const SMALLEST_MEMBER = HEADER_BYTES + 2 + TRAILER_BYTES;
+const SMALLEST_MEMBER = UNSEALED_HEADER_BYTES + 2 + TRAILER_BYTES;
 
 /**
  * Walks from member to member by their `GZ` subfields.
  *
- * @returns the members, which cover the file from its first byte to its last; null where the first one has no subfields of ours, or there are more than
+ * @param start where the first one should be
+ * @returns the members, which cover the file from there to its last byte; null where the first one has no subfields of ours, or there are more than
  *   anybody needs, so that the archive has to be read as a stream
  * @throws ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED
  */
-export function indexMembers(fd: number, fileSize: number): Member[] | null {
+export function indexMembers(fd: number, fileSize: number, start = 0): Member[] | null {
   const members: Member[] = [];
   // A member's last four bytes, the size of its block, are read together with the header of the next one.
   const window = Buffer.alloc(4 + HEADER_BYTES);
-  let offset = 0;
+  let offset = start;
   for (;;) {
     const from = Math.max(0, offset - 4);
     const read = readSync(fd, window, 0, offset - from + HEADER_BYTES, from);
     const previous = members.at(-1);
     if (previous !== undefined) {
       if (read < 4) throw truncated(previous.offset);
-      previous.blockBytes = checkedBlockBytes(window.readUInt32LE(0), previous.offset);
+      previous.blockBytes = window.readUInt32LE(0);
+      checkBlockBytes(previous);
       if (offset === fileSize) return members;
     }
     const header = parseHeader(window.subarray(offset - from, read));
     if (header === null) {
-      if (offset === 0) return null;
-      if (fileSize - offset < HEADER_BYTES) throw truncated(offset);
+      if (offset === start) return null;
+      if (fileSize - offset < UNSEALED_HEADER_BYTES) throw truncated(offset);
       throw damaged(`there is no member of it at byte ${offset}`);
     }
     if (header.size < SMALLEST_MEMBER || header.size > MAX_MEMBER_BYTES)
@@ -86,7 +97,7 @@ export function inflateMember(bytes: Buffer, member: Member): Buffer {
   const where = `the member at byte ${member.offset}`;
   const header = parseHeader(bytes);
   if (header === null || header.size !== member.size) throw damaged(`${where} has no header of its own`);
-  const deflated = bytes.subarray(HEADER_BYTES, bytes.length - TRAILER_BYTES);
+  const deflated = bytes.subarray(header.bytes, bytes.length - TRAILER_BYTES);
   let inflated: { buffer: Buffer; engine: { bytesWritten: number } };
   try {
     inflated = inflateRawSync(deflated, {
@@ -111,7 +122,10 @@ export function inflateMember(bytes: Buffer, member: Member): Buffer {
 export function peekBlock(fd: number, member: Member, bytes: number): Buffer {
   const prefix = Buffer.alloc(Math.min(bytes, member.size));
   const read = readSync(fd, prefix, 0, prefix.length, member.offset);
-  const deflated = prefix.subarray(HEADER_BYTES, Math.min(read, member.size - TRAILER_BYTES));
+  const deflated = prefix.subarray(
+    parseHeader(prefix)?.bytes ?? HEADER_BYTES,
+    Math.min(read, member.size - TRAILER_BYTES),
+  );
   try {
     return inflateRawSync(deflated, { finishFlush: zlib.Z_SYNC_FLUSH, maxOutputLength: MAX_BLOCK_BYTES });
   } catch (cause) {
@@ -121,21 +135,54 @@ export function peekBlock(fd: number, member: Member, bytes: number): Buffer {
   }
 }
 
-function parseHeader(header: Buffer): { size: number; kind: BlockKind } | null {
-  if (header.length < HEADER_BYTES) return null;
+/**
+ * Checks that a member is to the last bit what its writer wrote. Inflating does not tell: a few bits can change without anything coming out differently.
+ *
+ * @throws ARCHIVE_DAMAGED
+ */
+export function checkSeal(bytes: Buffer, member: Member): void {
+  const seal = parseHeader(bytes)?.seal;
+  // Without a seal, at least the fields that mean nothing have to be as they always are.
+  if (typeof seal === 'number' ? sealOf(bytes) === seal : bytes.subarray(4, 10).equals(CONSTANT_FIELDS)) return;
+  throw damaged(`the member at byte ${member.offset} is not as it was written`);
+}
+
+/** No time, no flags, unknown system. */
+const CONSTANT_FIELDS = Buffer.from([0, 0, 0, 0, 0, 0xff]);
+
+/** What a member's header says. */
+export interface MemberHeader {
+  /** Of the whole member. */
+  size: number;
+  kind: BlockKind;
+  /** Size of the header itself. */
+  bytes: number;
+  /** Null where it has none. */
+  seal: number | null;
+}
+
+/** Reads the header that the first bytes of a member are; null where they are none of ours. */
+export function parseHeader(header: Buffer): MemberHeader | null {
+  if (header.length < UNSEALED_HEADER_BYTES) return null;
+  const bytes = 12 + header.readUInt16LE(10);
+  const sealed = bytes === HEADER_BYTES && header.length >= HEADER_BYTES;
   const ours =
     header.readUInt32BE(0) === 0x1f8b0804 &&
-    header.readUInt16LE(10) === HEADER_BYTES - 12 &&
     header.toString('latin1', 12, 14) === 'GZ' &&
     header.readUInt16LE(14) === 4 &&
     header.toString('latin1', 20, 22) === 'LF' &&
-    header.readUInt16LE(22) === 1;
+    header.readUInt16LE(22) === 1 &&
+    (sealed
+      ? header.toString('latin1', 25, 27) === 'LC' && header.readUInt16LE(27) === 4
+      : bytes === UNSEALED_HEADER_BYTES);
   const kind = KIND_OF.get(header[24] as number);
-  return ours && kind !== undefined ? { size: header.readUInt32LE(16), kind } : null;
+  if (!ours || kind === undefined) return null;
+  return { size: header.readUInt32LE(16), kind, bytes, seal: sealed ? header.readUInt32LE(SEAL_AT) : null };
 }
 
-function checkedBlockBytes(blockBytes: number, offset: number): number {
-  if (blockBytes <= MAX_BLOCK_BYTES) return blockBytes;
+/** Refuses a member that claims to hold more than a block. @throws ARCHIVE_DAMAGED */
+export function checkBlockBytes({ blockBytes, offset }: Member): void {
+  if (blockBytes <= MAX_BLOCK_BYTES) return;
   throw damaged(`the member at byte ${offset} says it inflates to ${blockBytes} bytes, more than a block may hold`);
 }
 

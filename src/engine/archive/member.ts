@@ -1,9 +1,10 @@
 /**
  * Gzip members: what an archive is made of on the outside.
  *
- * A member (RFC 1952) holds one *block*, a whole number of 512-byte tar records. Two FEXTRA subfields make it more than a piece of a stream:
+ * A member (RFC 1952) holds one *block*, a whole number of 512-byte tar records. Three FEXTRA subfields make it more than a piece of a stream:
  * `GZ`, the member's total size, lets a reader walk from member to member without inflating; `LF`, what the block starts with, lets it
- * read one alone. Readers that know neither see an ordinary .gz file.
+ * read one alone; `LC`, the seal, is a checksum of the member as it stands in the file, since the trailer's covers only what comes of inflating it
+ * (docs/decisions/0015). Readers that know none of them see an ordinary .gz file.
  */
 import { crc32, deflateRawSync } from 'node:zlib';
 
@@ -30,9 +31,14 @@ export function padded(bytes: number): number {
   return Math.ceil(bytes / RECORD_BYTES) * RECORD_BYTES;
 }
 
-/** 10 bytes of gzip header, XLEN, `GZ` with a u32, `LF` with one byte. */
-export const HEADER_BYTES = 10 + 2 + 8 + 5;
+/** 10 bytes of gzip header, XLEN, `GZ` with a u32, `LF` with one byte, and with the seal `LC` with a u32. */
+export const UNSEALED_HEADER_BYTES = 10 + 2 + 8 + 5;
+export const HEADER_BYTES = UNSEALED_HEADER_BYTES + 8;
 export const TRAILER_BYTES = 8;
+
+/** Where the value of the seal stands in a member. */
+export const SEAL_AT = HEADER_BYTES - 4;
+const NO_SEAL = Buffer.alloc(4);
 
 /** Whether a block is worth deflating is told by this much of it, taken in even steps. */
 const SAMPLES = 8;
@@ -75,11 +81,19 @@ export function compressMember(
   member.write('LF', 20, 'latin1');
   member.writeUInt16LE(1, 22);
   member.writeUInt8(KIND_BYTE[kind], 24);
+  member.write('LC', 25, 'latin1');
+  member.writeUInt16LE(4, 27);
   if (deflated === null) store(block, member, HEADER_BYTES);
   else member.set(deflated, HEADER_BYTES);
   member.writeUInt32LE(crc32(block), size - 8);
   member.writeUInt32LE(block.length, size - 4);
+  member.writeUInt32LE(sealOf(member), SEAL_AT);
   return member as Uint8Array<ArrayBuffer>;
+}
+
+/** The CRC-32 of a whole member with a seal, whose own four bytes are taken as zeros. */
+export function sealOf(member: Uint8Array): number {
+  return crc32(member.subarray(HEADER_BYTES), crc32(NO_SEAL, crc32(member.subarray(0, SEAL_AT))));
 }
 
 function storedSize(block: Uint8Array): number {

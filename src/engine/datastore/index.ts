@@ -12,6 +12,7 @@ export { type Datastore, type DatastoreOptions, openDatastore } from './open.js'
 export { findPrograms, PROGRAMS, type ProgramDirectory } from './programs.js';
 export { type DumpHeader, HEADER_SIZE, parseDumpHeader, requireServerFor } from './replay/dump-header.js';
 export { requirePsqlWithRestrict } from './replay/restrict.js';
+export { RowCounter } from './replay/row-counter.js';
 export { stagedName } from './replay/sandbox.js';
 export {
   dropDatabase,

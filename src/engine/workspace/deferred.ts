@@ -18,6 +18,7 @@ interface Batch {
 export class DeferredEntries {
   directories = 0;
   links = 0;
+  hasHardLinks = false;
   readonly #fd: number;
   readonly #batches: { position: number; length: number }[] = [];
   #end = 0;
@@ -38,6 +39,7 @@ export class DeferredEntries {
     if (directories.length === 0 && links.length === 0) return;
     this.directories += directories.length;
     this.links += links.length;
+    this.hasHardLinks ||= links.some(({ kind }) => kind === 'hardlink');
     const bytes = Buffer.from(JSON.stringify({ directories, links } satisfies Batch));
     for (let done = 0; done < bytes.length; ) {
       done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#end + done);

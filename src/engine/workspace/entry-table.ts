@@ -59,6 +59,11 @@ export function rowOf(table: EntryTable, index: number): EntryRow {
   };
 }
 
+/** The rows of a table, in their order. */
+export function* rowsOf(table: EntryTable): Generator<EntryRow> {
+  for (let index = 0; index < table.paths.length; index += 1) yield rowOf(table, index);
+}
+
 /** A table of these rows, in their order. */
 export function tableOf(rows: readonly EntryRow[]): EntryTable {
   return {

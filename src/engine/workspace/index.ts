@@ -2,8 +2,19 @@
 export { type Cut, cutBlocks } from './blocks.js';
 export { arriving } from './carried-error.js';
 export { DeferredEntries } from './deferred.js';
-export { wholeSeconds } from './entry-table.js';
+export { type EntryTable, rowsOf, wholeSeconds } from './entry-table.js';
 export { type ExclusionRules, isBuiltInExclusion } from './exclusion.js';
+export {
+  type BlockEntry,
+  type ListedEntry,
+  type ListResult,
+  type ListTask,
+  listBlock,
+  listed,
+  type SumResult,
+  type SumTask,
+  sumFiles,
+} from './listing.js';
 export {
   type GroupResult,
   type GroupTask,
@@ -15,6 +26,7 @@ export {
   type SegmentTask,
 } from './pack.js';
 export { checkPlaces } from './place-check.js';
+export { type SalvageResult, type SalvageTask, salvageMember } from './salvage.js';
 export { type ScanResult, type ScanTask, scanShards } from './scan.js';
 export { type StagedDirectory, type StagedLink, StagingTree, stagingError } from './staging-tree.js';
 export {
@@ -22,6 +34,7 @@ export {
   type InflateResult,
   type InflateTask,
   inflateSegment,
+  isBelow,
   MAX_KNOWN_BYTES,
   type Unpacked,
   type UnpackResult,

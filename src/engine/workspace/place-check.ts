@@ -4,7 +4,7 @@
  * In a staging tree, whatever stands twice meets itself. A check has no tree; it goes by the lists that a restore keeps anyway, of files in the ledger and of
  * the rest here, and as they are too long for the memory, it looks at a part of the names at a time.
  */
-import { partOf } from '../archive/index.js';
+import { ownText, partOf } from '../archive/index.js';
 import type { DeferredEntries } from './deferred.js';
 import { fileAndDirectory, noSuchFile, standsTwice } from './staging-tree.js';
 
@@ -30,7 +30,7 @@ export async function checkPlaces({ files, fileBytes, deferred }: CheckedPlaces)
     const put = (path: string, kind: 'file' | 'hardlink' | 'symlink', number: number) => {
       if (!isHere(path)) return;
       if (places.has(path)) throw standsTwice(path);
-      places.set(path, { kind, number });
+      places.set(ownText(path), { kind, number });
     };
     for await (const path of files()) put(path, 'file', -1);
     let number = 0;

@@ -5,6 +5,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { dirname } from 'node:path';
 import {
   type ArchivePath,
+  checkSeal,
   checksumLine,
   comparePaths,
   damaged,
@@ -30,12 +31,18 @@ export interface UnpackTask {
   member: Member;
   /** The staging tree; null to check only. */
   root: string | null;
+  /** Whether the member has to be to the last bit as it was written. */
+  seals: boolean;
 }
 
 export interface UnpackResult extends Unpacked {
   /** First and last path of the workspace in the block, for the order across blocks. */
   first: string | null;
   last: string | null;
+  /** Whether the last one is no directory, so that nothing can lie below it. */
+  lastIsLeaf: boolean;
+  /** Whether something lies below an entry that is no directory. */
+  collides: boolean;
   /** Known files at the top that lie in the block. */
   known: { role: Role; content: Uint8Array }[];
   /** Whether the block holds the end-of-archive marker. */
@@ -62,6 +69,8 @@ export interface InflateTask {
   length: number;
   /** The open file it belongs into, and where; null for the coordinator alone. */
   target: { fd: number; position: number; path: string } | null;
+  /** As in {@link UnpackTask}. */
+  seals: boolean;
 }
 
 export interface InflateResult {
@@ -73,13 +82,15 @@ export interface InflateResult {
 export const MAX_KNOWN_BYTES = 16 << 20;
 
 /** Unpacks a block of whole entries into the staging tree. */
-export const unpackBlock = carrying(({ fd, member, root }: UnpackTask): UnpackResult => {
-  const block = inflateMember(readMember(fd, member, scratch), member);
+export const unpackBlock = carrying(({ fd, member, root, seals }: UnpackTask): UnpackResult => {
+  const block = blockOf(fd, member, seals);
   const reader = new TarReader();
   const sink = new WorkspaceSink(root);
   const known: UnpackResult['known'] = [];
   let first: string | null = null;
   let last: string | null = null;
+  let lastIsLeaf = false;
+  let collides = false;
   let take: ((bytes: Buffer) => void) | null = null;
   let done: (() => void) | null = null;
   try {
@@ -92,8 +103,10 @@ export const unpackBlock = carrying(({ fd, member, root }: UnpackTask): UnpackRe
         take = done = null;
         if (place.type === 'workspace') {
           if (last !== null) checkOrder(last, place.path);
+          collides ||= lastIsLeaf && isBelow(place.path, last);
           first ??= place.path;
           last = place.path;
+          lastIsLeaf = header.kind !== 'directory';
           sink.begin(place.path, header);
           take = (bytes) => sink.content(bytes);
           done = () => sink.done();
@@ -114,12 +127,12 @@ export const unpackBlock = carrying(({ fd, member, root }: UnpackTask): UnpackRe
   } finally {
     sink.close();
   }
-  return { ...sink.unpacked, first, last, known, ended: reader.ended };
+  return { ...sink.unpacked, first, last, lastIsLeaf, collides, known, ended: reader.ended };
 });
 
 /** Inflates a block of a large file, and puts its content into its place. */
-export const inflateSegment = carrying(({ fd, member, skip, length, target }: InflateTask): InflateResult => {
-  const block = inflateMember(readMember(fd, member, scratch), member);
+export const inflateSegment = carrying(({ fd, member, skip, length, target, seals }: InflateTask): InflateResult => {
+  const block = blockOf(fd, member, seals);
   const content = block.subarray(skip, skip + length);
   if (content.length !== length) throw damaged(`the member at byte ${member.offset} is shorter than its file`);
   if (block.subarray(skip + length).some((byte) => byte !== 0)) throw damaged('the padding of an entry is not empty');
@@ -127,6 +140,19 @@ export const inflateSegment = carrying(({ fd, member, skip, length, target }: In
   // A small buffer may lie in one that Node.js shares among many, which must not be given away.
   return { content: length < SHARED_BYTES ? new Uint8Array(content) : (content as Uint8Array<ArrayBuffer>) };
 });
+
+/** Whether a path lies below another one. In path order it then comes right behind it, or behind others that do. */
+export function isBelow(path: string, above: string | null): boolean {
+  return above !== null && path.startsWith(`${above}/`);
+}
+
+function blockOf(fd: number, member: Member, seals: boolean): Buffer {
+  const bytes = readMember(fd, member, scratch);
+  const block = inflateMember(bytes, member);
+  // Only then: what comes of a member says better what is wrong with it.
+  if (seals) checkSeal(bytes, member);
+  return block;
+}
 
 /** Refuses two entries of an indexed archive that are not in path order: one of them could be there twice. */
 export function checkOrder(before: string, path: string): void {

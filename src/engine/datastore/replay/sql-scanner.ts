@@ -39,6 +39,11 @@ export class SqlScanner {
     return this.#inside.kind === 'code' && !this.#begun;
   }
 
+  /** Whether a line that began now would not begin inside of a literal, an identifier or a comment. */
+  get inCode(): boolean {
+    return this.#inside.kind === 'code';
+  }
+
   /**
    * Takes one line, without its line break.
    *

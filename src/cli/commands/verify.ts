@@ -1,0 +1,83 @@
+/**
+ * `leoflow lite verify`: whether archives are good.
+ */
+import { Command, Option } from 'commander';
+import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
+import { createReporter } from '../reporters/reporter.js';
+import type { CommandContext, Surroundings } from '../streams.js';
+import { verifyView } from '../views/verify.js';
+import {
+  addInstallOptions,
+  addOutputOptions,
+  environmentHelp,
+  type InstallFlags,
+  installOptions,
+  type OutputFlags,
+  required,
+  workersOption,
+} from './options.js';
+import { underReporter } from './under-reporter.js';
+
+interface VerifyFlags extends InstallFlags, OutputFlags {
+  deep?: true;
+  workers?: number;
+}
+
+const HELP = `
+Examples:
+  leoflow lite verify snap.tar.gz
+      every CRC, every checksum, structure and manifest
+  leoflow lite verify --quiet /backups/*.tar.gz
+      silent unless one of them is not good
+  leoflow lite verify --deep snap.tar.gz
+      also replay the dump into a throwaway database
+  ssh host 'cat snap.tar.gz' | leoflow lite verify -
+      from standard input
+${environmentHelp()}
+
+Where an archive is damaged or none, the exit status is 1.
+${exitStatusHelp(EXIT.incomplete)}`;
+
+/** Builds the command. */
+export function verifyCommand({ around, finish }: CommandContext): Command {
+  const command = new Command('verify')
+    .summary('check that archives are good')
+    .description('Checks every byte of archives, and says which entries are damaged.')
+    .argument('<archive...>', 'the archives; - is standard input')
+    .addOption(new Option('--deep', 'also replay each dump into a throwaway database'))
+    .addOption(workersOption());
+  addInstallOptions(command);
+  addOutputOptions(command, 'all that is damaged (up to 100 entries), and the time of each phase, too');
+  return command
+    .addHelpText('after', HELP)
+    .action(async (archives: string[], flags: VerifyFlags) => finish(await runVerify(archives, flags, around)));
+}
+
+/** @returns the exit status; throws only a UsageError, before anything is begun */
+async function runVerify(archives: readonly string[], flags: VerifyFlags, around: Surroundings): Promise<number> {
+  const named = archives.map(required('the name of an archive', null));
+  const fromStdin = named.filter((archive) => archive === '-').length;
+  if (fromStdin > 1) throw new UsageError('standard input can be read only once');
+  if (fromStdin > 0 && around.stdin.isTTY) {
+    throw new UsageError(
+      'the archive would be read from the terminal',
+      'redirect standard input from a file or a program, or name a file',
+    );
+  }
+  const { deep, workers } = flags;
+  return underReporter(
+    createReporter(verifyView, flags, around),
+    async (hooks) => {
+      // Loaded only here: help and usage errors need no engine.
+      const { verify } = await import('../../index.js');
+      return verify({
+        ...installOptions(flags, around.env),
+        ...hooks,
+        archives: named.map((archive) => (archive === '-' ? around.stdin : archive)),
+        ...(deep && { deep }),
+        ...(workers !== undefined && { workers }),
+      });
+    },
+    ({ good }) => (good ? EXIT.done : EXIT.failed),
+  );
+}

@@ -1,0 +1,70 @@
+/**
+ * Lines of text, more than the memory takes: in a private file that has no name any more the moment it is open.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, constants as fs, openSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+import { fileChunks } from './file-chunks.js';
+import { temporaryName } from './temporary.js';
+
+const BUFFER_BYTES = 256 << 10;
+
+/** Lines in a private file without a name, and their digest. */
+export class Lines {
+  bytes = 0;
+  readonly fd: number;
+  readonly #hash = createHash('sha256');
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+
+  constructor(directory: string) {
+    const path = join(directory, temporaryName('lines'));
+    this.fd = openSync(path, fs.O_RDWR | fs.O_CREAT | fs.O_EXCL | fs.O_NOFOLLOW, 0o600);
+    unlinkSync(path);
+  }
+
+  add(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes >= BUFFER_BYTES) this.flush();
+  }
+
+  flush(): void {
+    for (const bytes of this.#pending) {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.fd, bytes, done, bytes.length - done, this.bytes + done);
+      }
+      this.bytes += bytes.length;
+    }
+    this.#pending = [];
+    this.#pendingBytes = 0;
+  }
+
+  digest(): string {
+    return this.#hash.digest('hex');
+  }
+
+  /**
+   * The lines, again from the first. (`readline` would also break them at other characters that names may hold.)
+   *
+   * @param longest characters that a line may have; more throws what `tooLong` makes of it
+   */
+  async *read(longest: number, tooLong: (line: string) => Error): AsyncGenerator<string> {
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    for await (const chunk of fileChunks(this.fd, BUFFER_BYTES)) {
+      const lines = (rest + decoder.write(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > longest) throw tooLong(rest);
+      yield* lines;
+    }
+    rest += decoder.end();
+    if (rest !== '') yield rest;
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}

@@ -1,0 +1,87 @@
+import type { Manifest } from './archive/index.js';
+import type { RestoreProgress, Warning } from './events.js';
+import type { RestorePart } from './options.js';
+
+/** What `diff()` is asked to do. */
+export interface DiffOptions {
+  /** Path of an archive. */
+  from: string;
+  /** Path of another one; null for the install as it is now. */
+  to: string | null;
+  /** The parts to compare. Default: all. `config` is config.yaml and setup.json. */
+  only?: readonly RestorePart[];
+  /** Of the install: the Leoflow home. Default: `~/.leoflow` of the invoking user (of `$SUDO_USER` under sudo). */
+  home?: string;
+  /** Of the install: patterns in gitignore syntax that a backup would be told, relative to the workspace. */
+  exclude?: readonly string[];
+  /** Of the install: the datastore as a libpq URI or keyword/value string. Default: the managed socket, then the Docker port. */
+  dsn?: string;
+  /** Of the install: directory of `pg_dump` and `psql`. Default: the install's own, then `PATH`, then the usual places. */
+  pgBin?: string;
+  /** Worker threads, at least 1. Default: the processors available to this process. */
+  workers?: number;
+  /** Stops it; the promise rejects with `INTERRUPTED`. */
+  signal?: AbortSignal;
+  /** Receives differences and progress, synchronously; it must not throw. */
+  onEvent?: (event: DiffEvent) => void;
+}
+
+/** The phases, in their order; a `read` only where an archive has to be read as one stream. */
+export type DiffPhase = 'read' | 'workspace' | 'datastore';
+
+/** What `diff()` says while it runs. */
+export type DiffEvent =
+  | { type: 'phase'; phase: DiffPhase }
+  | { type: 'progress'; progress: RestoreProgress }
+  /** A file of the install that cannot be compared. */
+  | { type: 'warning'; warning: Warning }
+  /** Something worth knowing that is not an error, one sentence. */
+  | { type: 'note'; message: string }
+  | { type: 'difference'; difference: Difference };
+
+/** What differs of an entry that both sides have. */
+export type Aspect = 'type' | 'content' | 'target' | 'mode' | 'mtime';
+
+/** Something that is not the same on both sides. Never a value of the configuration: there are secrets among them. */
+export type Difference =
+  | {
+      part: 'config';
+      change: Change;
+      file: 'config.yaml' | 'setup.json' /** Null for the file as a whole. */;
+      key: string | null;
+    }
+  /** `path` is relative to the workspace, and empty for the workspace itself. */
+  | { part: 'workspace'; change: Change; path: string; kind: 'file' | 'directory' | 'symlink'; aspects: Aspect[] }
+  /** Rows of a table, `public.dag`; null where the table is not there. */
+  | { part: 'datastore'; change: Change; table: string; rowsFrom: number | null; rowsTo: number | null };
+
+/** `added` and `removed` are as seen from the first side: what only the second one has is added. */
+export type Change = 'added' | 'removed' | 'changed';
+
+/** How many differences there are in a part, and how much is the same. */
+export interface PartDifferences {
+  added: number;
+  removed: number;
+  changed: number;
+  same: number;
+}
+
+/** What `diff()` found; the differences themselves are told as events. */
+export interface DiffResult {
+  /** Path of the archive. */
+  from: string;
+  /** Path of the other one, or the home of the install. */
+  to: string;
+  live: boolean;
+  manifests: { from: Manifest /** Null for an install. */; to: Manifest | null };
+  /** Whether there is any difference. */
+  differs: boolean;
+  /** Null where the part was not compared. Of `config` the keys are counted, of `datastore` the tables. */
+  config: PartDifferences | null;
+  workspace: PartDifferences | null;
+  datastore: PartDifferences | null;
+  /** Files that could not be compared; each was a warning. */
+  uncompared: number;
+  durationMs: number;
+  workers: number;
+}

@@ -1,0 +1,72 @@
+/**
+ * Members of an archive of ours, put together to what they are about: a block of entries each, or all the segments of one large file.
+ */
+import {
+  type ArchivePath,
+  damaged,
+  type Member,
+  placeOf,
+  quoted,
+  type Role,
+  type TarHeader,
+  truncated,
+  workspaceEntry,
+} from './archive/index.js';
+import { fileHeader } from './opened-archive.js';
+
+/** Members that belong together. */
+export type Run =
+  | { type: 'block'; member: Member }
+  | {
+      type: 'file';
+      header: TarHeader;
+      /** Which known file it is; null for any other. */
+      role: Role | null;
+      /** Its name for the checksums; null for a known file. */
+      name: ArchivePath | null;
+      /** Path in the workspace; null for any other file. */
+      path: string | null;
+      segments: { member: Member; skip: number; length: number }[];
+    };
+
+/** Puts the members of each large file together, and checks that they hold just what its header says. */
+export function cutRuns(fd: number, members: readonly Member[]): Run[] {
+  const runs: Run[] = [];
+  for (let index = 0; index < members.length; index += 1) {
+    const member = members[index] as Member;
+    if (member.kind === 'continuation') throw damaged(`the member at byte ${member.offset} continues no file`);
+    if (member.kind === 'entries') {
+      runs.push({ type: 'block', member });
+      continue;
+    }
+    const { header, bytes } = fileHeader(fd, member);
+    const place = placeOf(header.name, 'other');
+    const segments: { member: Member; skip: number; length: number }[] = [];
+    let left = header.size;
+    let skip = bytes;
+    for (let segment = member; ; segment = members[index] as Member) {
+      const room = segment.blockBytes - skip;
+      const length = Math.min(room, left);
+      left -= length;
+      segments.push({ member: segment, skip, length });
+      // Only the last segment has padding, and never a whole record of it.
+      if (room < 0 || room - length >= 512)
+        throw damaged(`the member at byte ${segment.offset} holds more than its file`);
+      if (left === 0) break;
+      index += 1;
+      if (index === members.length) throw truncated(segment.offset);
+      if (members[index]?.kind !== 'continuation')
+        throw damaged(`the file ${quoted(header.name)} is not complete in it`);
+      skip = 0;
+    }
+    runs.push({
+      type: 'file',
+      header,
+      role: place.type === 'known' ? place.role : null,
+      name: place.type === 'known' ? null : place.type === 'other' ? place.path : workspaceEntry(place.path, false),
+      path: place.type === 'workspace' ? place.path : null,
+      segments,
+    });
+  }
+  return runs;
+}

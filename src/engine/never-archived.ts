@@ -1,0 +1,24 @@
+/**
+ * What must not be archived although it may lie in the workspace: the home with its secrets and tools, and the archive itself.
+ */
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import type { Install } from './install/index.js';
+import type { ExclusionRules } from './workspace/index.js';
+
+/** @param archives absolute paths of the archive and its temporary file; null for what is none */
+export async function neverArchived(
+  install: Install,
+  archives: readonly (string | null)[],
+): Promise<ExclusionRules['paths']> {
+  const candidates = [
+    { path: install.home, rule: 'the Leoflow home' },
+    ...archives.flatMap((path) => (path === null ? [] : [{ path, rule: 'the archive itself' }])),
+  ];
+  const paths: { path: string; rule: string }[] = [];
+  for (const { path: candidate, rule } of candidates) {
+    const path = relative(install.workspace, join(await realpath(dirname(candidate)), basename(candidate)));
+    if (path !== '' && path !== '..' && !path.startsWith('../')) paths.push({ path, rule });
+  }
+  return paths;
+}

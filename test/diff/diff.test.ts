@@ -1,0 +1,311 @@
+/** What is different between two archives, or an archive and the install. */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  lutimesSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Difference, DiffOptions, DiffResult } from '../../src/index.js';
+import { untar } from '../support/archive.js';
+import { plainGzip } from '../support/forge/members.js';
+import { createInstall, type TestInstall } from '../support/install.js';
+import { backup, diff } from '../support/library.js';
+import { growOddTree, MIB, put } from '../support/tree.js';
+
+const REFERENCE = fileURLToPath(new URL('../fixtures/reference-v1.tar.gz', import.meta.url));
+const THEN = 1_700_000_000;
+
+let install: TestInstall;
+/** Before the changes, after them, and the same as after, repacked by somebody else in another order. */
+let [before, after, repacked] = ['', '', ''];
+
+const WORKSPACE_CHANGES = [
+  'M changes/content (content)',
+  'M changes/content-same-size (content)',
+  'M changes/everything (content, mode, mtime)',
+  'M changes/large (content)',
+  'M changes/link (target)',
+  'M changes/mode (mode)',
+  'M changes/mtime (mtime)',
+  'M changes/type (type)',
+  '+ new/',
+  '+ new/deep/',
+  '+ new/deep/file',
+  '+ new/link',
+  '- old/',
+  '- old/a\nb',
+  '- old/link',
+];
+const CONFIG_CHANGES = ['M config.yaml: jwt_secret', '+ config.yaml: lite_port', '- setup.json: tier'];
+const TABLE_CHANGES = ['+ public."Odd ""name"""  → 2', '- public.dag 3 → ', 'M public.run 2000 → 2007'];
+
+beforeAll(async () => {
+  install = await createInstall();
+  const { workspace, home, cluster, out } = install;
+  growOddTree(workspace, 50);
+  for (const name of ['content', 'content-same-size', 'everything', 'mode', 'mtime', 'same', 'touched', 'type'])
+    stamp(name, `this is ${name}\n`);
+  stamp('large', Buffer.alloc(3 * MIB, 'large\n'));
+  symlinkSync('content', join(workspace, 'changes/link'));
+  put(join(workspace, 'old/a\nb'), 'gone soon');
+  symlinkSync('a\nb', join(workspace, 'old/link'));
+  lutimesSync(join(workspace, 'changes/link'), THEN, THEN);
+  before = join(out, 'before.tar.gz');
+  await backup({ home, output: before, workers: 2 });
+
+  stamp('content', 'this is more content\n');
+  stamp('content-same-size', 'THIS is content-same-size\n');
+  stamp('everything', 'all of it\n', THEN + 60);
+  chmodSync(join(workspace, 'changes/everything'), 0o600);
+  const large = Buffer.alloc(3 * MIB, 'large\n');
+  large[2 * MIB] = 0;
+  stamp('large', large);
+  chmodSync(join(workspace, 'changes/mode'), 0o755);
+  stamp('mtime', 'this is mtime\n', THEN + 1);
+  stamp('touched', 'this is touched\n');
+  rmSync(join(workspace, 'changes/type'));
+  mkdirSync(join(workspace, 'changes/type'));
+  rmSync(join(workspace, 'changes/link'));
+  symlinkSync('mode', join(workspace, 'changes/link'));
+  lutimesSync(join(workspace, 'changes/link'), THEN, THEN);
+  rmSync(join(workspace, 'old'), { recursive: true });
+  put(join(workspace, 'new/deep/file'), 'fresh');
+  symlinkSync('deep', join(workspace, 'new/link'));
+
+  const config = readFileSync(join(home, 'config.yaml'), 'utf8');
+  writeFileSync(join(home, 'config.yaml'), `# moved\n${config.replace('0f0f', 'f0f0')}lite_port: 8088\n`);
+  const setup = JSON.parse(readFileSync(join(home, 'setup.json'), 'utf8')) as Record<string, unknown>;
+  delete setup.tier;
+  writeFileSync(join(home, 'setup.json'), JSON.stringify(setup));
+  await cluster.psql(`INSERT INTO run (dag, state) SELECT 'etl', 'done' FROM generate_series(1, 7);
+    CREATE TABLE "Odd ""name""" (t text); INSERT INTO "Odd ""name""" VALUES (E'\\\\.'), (E'COPY x FROM stdin;\\n\\\\.\\n');
+    ALTER TABLE run DROP CONSTRAINT run_dag_fkey; DROP TABLE dag;`);
+  after = join(out, 'after.tar.gz');
+  await backup({ home, output: after, workers: 2 });
+
+  const tree = join(install.base, 'unpacked');
+  untar(after, tree);
+  repacked = join(out, 'repacked.tar.gz');
+  execFileSync('tar', [
+    'czf',
+    repacked,
+    '-C',
+    tree,
+    'workspace',
+    'datastore.sql',
+    'SHA256SUMS',
+    'setup.json',
+    'config.yaml',
+    'MANIFEST.json',
+  ]);
+});
+afterAll(() => install?.remove());
+
+/** Writes a file of `changes/`, at a time of its own. */
+function stamp(name: string, content: string | Buffer, time = THEN): void {
+  const path = join(install.workspace, 'changes', name);
+  put(path, content);
+  utimesSync(path, time, time);
+}
+
+/** All differences as lines, by their parts. */
+async function differences(
+  options: DiffOptions,
+): Promise<{ result: DiffResult } & Record<Difference['part'], string[]>> {
+  const lines = { config: [] as string[], workspace: [] as string[], datastore: [] as string[] };
+  const order: string[] = [];
+  const result = await diff({
+    workers: 2,
+    ...options,
+    onEvent: (event) => {
+      if (event.type !== 'difference') return;
+      const { difference } = event;
+      order.push(difference.part);
+      lines[difference.part].push(lineOf(difference));
+    },
+  });
+  expect(order).toEqual([...order].sort((a, b) => PARTS.indexOf(a) - PARTS.indexOf(b)));
+  return { result, ...lines };
+}
+
+const PARTS = ['config', 'workspace', 'datastore'];
+
+function lineOf(difference: Difference): string {
+  const sign = { added: '+', removed: '-', changed: 'M' }[difference.change];
+  if (difference.part === 'config') return `${sign} ${difference.file}: ${difference.key}`;
+  if (difference.part === 'datastore') {
+    return `${sign} ${difference.table} ${difference.rowsFrom ?? ''} → ${difference.rowsTo ?? ''}`;
+  }
+  const { path, kind, aspects } = difference;
+  return `${sign} ${path}${kind === 'directory' && aspects.length === 0 ? '/' : ''}${aspects.length > 0 ? ` (${aspects.join(', ')})` : ''}`;
+}
+
+describe('two archives', () => {
+  test('every kind of change is told, and nothing else', async () => {
+    const { result, config, workspace, datastore } = await differences({ from: before, to: after });
+    expect(workspace).toEqual(WORKSPACE_CHANGES);
+    expect(config).toEqual(CONFIG_CHANGES);
+    expect(datastore.sort()).toEqual(TABLE_CHANGES);
+    expect(result).toMatchObject({
+      from: before,
+      to: after,
+      live: false,
+      differs: true,
+      workspace: { added: 4, removed: 3, changed: 8 },
+      config: { added: 1, removed: 1, changed: 1 },
+      datastore: { added: 1, removed: 1, changed: 1, same: 1 },
+      uncompared: 0,
+    });
+    expect(result.workspace?.same).toBeGreaterThan(300);
+  });
+
+  test('the other way round', async () => {
+    const { workspace } = await differences({ from: after, to: before, only: ['workspace'] });
+    const turned = (line: string) => line.replace(/^[+-]/, (sign) => (sign === '+' ? '-' : '+'));
+    expect(workspace.sort()).toEqual(WORKSPACE_CHANGES.map(turned).sort());
+  });
+
+  test('with itself', async () => {
+    const { result, ...parts } = await differences({ from: after, to: after });
+    expect(result.differs).toBe(false);
+    expect([parts.config, parts.workspace, parts.datastore]).toEqual([[], [], []]);
+  });
+
+  test('one that was repacked, in another order and as one stream, is the same', async () => {
+    for (const [from, to] of [
+      [after, repacked],
+      [repacked, after],
+    ] as const) {
+      const { result, workspace } = await differences({ from, to });
+      expect(workspace).toEqual([]);
+      expect(result.differs).toBe(false);
+    }
+    expect((await differences({ from: before, to: repacked })).workspace).toEqual(WORKSPACE_CHANGES);
+  });
+
+  test('only a part', async () => {
+    const { result, ...parts } = await differences({ from: before, to: after, only: ['config'] });
+    expect(parts).toEqual({ config: CONFIG_CHANGES, workspace: [], datastore: [] });
+    expect(result).toMatchObject({ workspace: null, datastore: null });
+  });
+
+  test('no value of the configuration is told', async () => {
+    const told: unknown[] = [];
+    await diff({ from: before, to: after, onEvent: (event) => told.push(event) });
+    expect(JSON.stringify(told)).not.toMatch(/0f0f|f0f0/);
+  });
+
+  test('one of the Leoflow binary: what it does not keep is no difference', async () => {
+    const notes: string[] = [];
+    const { result, workspace } = await differences({ from: REFERENCE, to: REFERENCE });
+    expect({ differs: result.differs, workspace }).toEqual({ differs: false, workspace: [] });
+    await diff({ from: REFERENCE, to: after, onEvent: (event) => event.type === 'note' && notes.push(event.message) });
+    expect(notes).toEqual([expect.stringContaining('neither directories nor links')]);
+    const mixed = await differences({ from: REFERENCE, to: after, only: ['workspace'] });
+    expect(mixed.workspace).toContain('+ new/deep/file');
+    expect(mixed.workspace.filter((line) => line.endsWith('/') || line === '+ new/link')).toEqual([]);
+  });
+
+  test('a damaged one is an error that says so', async () => {
+    const bytes = readFileSync(after);
+    const path = join(install.out, 'damaged.tar.gz');
+    writeFileSync(path, plainGzip(gunzipSync(bytes).subarray(0, 5_000_000)));
+    await expect(diff({ from: before, to: path })).rejects.toMatchObject({ code: 'ARCHIVE_TRUNCATED' });
+    writeFileSync(path, bytes.subarray(0, 20_000));
+    await expect(diff({ from: path, to: before })).rejects.toMatchObject({ code: 'ARCHIVE_TRUNCATED' });
+    await expect(diff({ from: before, to: '/nonexistent' })).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' });
+  });
+});
+
+describe('an archive and the install', () => {
+  const live = () => ({ to: null, home: install.home });
+
+  test('as it was backed up, nothing is different', async () => {
+    const { result, ...parts } = await differences({ from: after, ...live() });
+    expect(parts).toEqual({ config: [], workspace: [], datastore: [] });
+    expect(result).toMatchObject({ differs: false, live: true, to: install.home, uncompared: 0 });
+  });
+
+  test('every change since', async () => {
+    const { config, workspace, datastore } = await differences({ from: before, ...live() });
+    expect({ config, workspace, datastore: datastore.sort() }).toEqual({
+      config: CONFIG_CHANGES,
+      workspace: WORKSPACE_CHANGES,
+      datastore: TABLE_CHANGES,
+    });
+    expect((await differences({ from: repacked, ...live() })).result.differs).toBe(false);
+  });
+
+  test('what a backup leaves out is no difference: exclusions, the archive itself', async () => {
+    const own = join(install.workspace, 'snap.tar.gz');
+    put(join(install.workspace, 'node_modules/x'), 'left out');
+    put(join(install.workspace, 'data.parquet'), 'left out');
+    execFileSync('cp', [after, own]);
+    try {
+      const { workspace } = await differences({ from: own, ...live(), exclude: ['*.parquet'], only: ['workspace'] });
+      expect(workspace).toEqual([]);
+      const all = await differences({ from: after, ...live(), only: ['workspace'] });
+      expect(all.workspace).toEqual(['+ data.parquet', '+ snap.tar.gz']);
+    } finally {
+      for (const name of ['node_modules', 'data.parquet', 'snap.tar.gz'])
+        rmSync(join(install.workspace, name), { recursive: true });
+    }
+  });
+
+  test('a datastore that is down fails, and says what can be compared without it', async () => {
+    const { home } = install.another();
+    const place = { home, dsn: 'postgres://leoflow@127.0.0.1:1/leoflow_dev' };
+    await expect(diff({ from: after, to: null, ...place })).rejects.toMatchObject({
+      code: 'DATASTORE_UNREACHABLE',
+      hint: expect.stringContaining('--only workspace'),
+    });
+    expect((await diff({ from: after, to: null, ...place, only: ['workspace'] })).workspace?.removed).toBeGreaterThan(
+      300,
+    );
+  });
+
+  test('a home that is none', async () => {
+    await expect(diff({ from: after, to: null, home: '/nonexistent' })).rejects.toMatchObject({
+      code: 'HOME_NOT_FOUND',
+    });
+  });
+
+  test('a file that goes away meanwhile is a warning', async () => {
+    const path = join(install.workspace, 'changes/same');
+    const warnings: string[] = [];
+    // Seen by the scan, and gone when its content is asked for.
+    const result = await diff({
+      from: after,
+      ...live(),
+      only: ['workspace'],
+      workers: 1,
+      onEvent: (event) => {
+        if (event.type === 'phase') renameSync(path, `${path}-away`);
+        if (event.type === 'warning') warnings.push(event.warning.path);
+      },
+    }).finally(() => renameSync(`${path}-away`, path));
+    // Whichever came first: it is told either way.
+    expect(result.differs || warnings.includes(path)).toBe(true);
+  });
+
+  test('it can be interrupted', async () => {
+    const stop = new AbortController();
+    const compared = diff({
+      from: after,
+      ...live(),
+      signal: stop.signal,
+      onEvent: ({ type }) => type === 'progress' && stop.abort(),
+    });
+    await expect(compared).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  });
+});

@@ -1,0 +1,38 @@
+/** Archives to be verified, and what comes of it. */
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Verdict, VerifyOptions } from '../../src/index.js';
+import { verify } from '../support/library.js';
+
+/** A directory for archives. */
+export class Shelf {
+  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'lfshelf-')));
+
+  put(archive: Buffer, name = 'snap.tar.gz'): string {
+    const path = join(this.directory, name);
+    writeFileSync(path, archive);
+    return path;
+  }
+
+  /** Verifies one archive. */
+  async verdict(archive: Buffer | string, options: Partial<VerifyOptions> = {}): Promise<Verdict> {
+    const path = typeof archive === 'string' ? archive : this.put(archive);
+    const { verdicts } = await verify({ archives: [path], workers: 2, ...options });
+    return verdicts[0] as Verdict;
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** What is said of a verdict: the verdict, the codes, the messages, the entries. */
+export function said({ verdict, problems, entries }: Verdict) {
+  return {
+    verdict,
+    codes: problems.map(({ code }) => code),
+    messages: problems.map(({ message }) => message),
+    entries: entries.map(({ name, what }) => `${name} ${what}`),
+  };
+}
