@@ -96,12 +96,11 @@ test('memory does not depend on the archive: 256 MiB are enough for two workers'
     file(`workspace/${String(index).padStart(4, '0')}`, content),
   ]);
   const archive = shelf.put(indexed(blocksOf({ workspace: [[directory('workspace/')], ...many] })), 'large.tar.gz');
-  const hook = fileURLToPath(new URL('../../bench/at-exit.cjs', import.meta.url));
-  const usage = join(shelf.directory, 'usage.json');
-  const env = { NODE_OPTIONS: `--require ${hook}`, BENCH_USAGE_FILE: usage };
+  const hook = fileURLToPath(new URL('../support/peak-memory.cjs', import.meta.url));
+  const peak = join(shelf.directory, 'peak');
+  const env = { NODE_OPTIONS: `--require ${hook}`, PEAK_MEMORY_FILE: peak };
   expect((await leoflow(['lite', 'verify', '-q', '--workers', '2', archive], env)).status).toBe(0);
-  const { peakBytes } = JSON.parse(readFileSync(usage, 'utf8')) as { peakBytes: number };
-  expect(peakBytes).toBeLessThan(256 << 20);
+  expect(Number(readFileSync(peak, 'utf8'))).toBeLessThan(256 << 20);
 });
 
 function thisFile(): string {
