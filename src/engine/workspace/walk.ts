@@ -38,6 +38,8 @@ export class WorkspaceWalk {
   #head: Node | null = null;
   #scans = 0;
   #rows = 0;
+  /** Shards in the list that nobody scans yet. Where there are none, nobody need look for one among ten thousand nodes. */
+  #waiting = 0;
 
   constructor(walk: Walk) {
     this.#walk = walk;
@@ -59,6 +61,7 @@ export class WorkspaceWalk {
     });
     yield tableOf([{ path: '', kind: 'directory', mode: Number(mode) & 0o7777, size: 0, mtimeNs }]);
     this.#head = { type: 'shard', shard: { directory: '', names: null, ignores: null }, scanning: null, next: null };
+    this.#waiting = 1;
     while (this.#head !== null) {
       this.#scanAhead();
       const node = this.#head as Node;
@@ -74,7 +77,11 @@ export class WorkspaceWalk {
 
   /** Gives the shards nearest to the front to workers; those at the very front however much is known already. */
   #scanAhead(): void {
-    while (this.#scans < this.#walk.concurrency && (this.#rows < ROWS_AHEAD || isWaiting(this.#head))) {
+    while (
+      this.#waiting > 0 &&
+      this.#scans < this.#walk.concurrency &&
+      (this.#rows < ROWS_AHEAD || isWaiting(this.#head))
+    ) {
       const batch: ShardNode[] = [];
       let names = 0;
       for (let node: Node | null = this.#head; node !== null && names < PAGE_NAMES; node = node.next) {
@@ -82,7 +89,7 @@ export class WorkspaceWalk {
         batch.push(node);
         names += node.shard.names?.length ?? EXPECTED_NAMES;
       }
-      if (batch.length === 0) return;
+      this.#waiting -= batch.length;
       this.#scan(batch);
     }
   }
@@ -107,6 +114,7 @@ export class WorkspaceWalk {
     for (const fresh of nodes.reverse()) {
       next = { ...fresh, next };
       if (next.type === 'rows') this.#rows += next.table.paths.length;
+      else this.#waiting += 1;
     }
     // The node itself stays where its neighbour points, as rows that are none.
     Object.assign(node, { type: 'rows', table: EMPTY, next } satisfies Node);
