@@ -70,7 +70,7 @@ export async function writeJournal(home: string, journal: Journal): Promise<void
   } catch (cause) {
     await unlink(temporary).catch(() => {});
     throw new SnapshotError('COMMIT_FAILED', `cannot write the journal ${path}: ${systemErrorText(cause)}`, {
-      hint: 'make the directory of the Leoflow home writable and free some space; nothing was changed',
+      hint: 'make that directory writable and free some space; nothing was changed',
       cause,
     });
   }

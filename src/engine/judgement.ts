@@ -114,8 +114,8 @@ async function placeOf(path: string): Promise<string> {
   }
 }
 
-/** That of the nearest directory above, and the rest as it stands. */
-async function realPath(path: string): Promise<string> {
+/** The real path of a path, or that of the nearest directory above and the rest as it stands. */
+export async function realPath(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
