@@ -101,6 +101,8 @@ export class Extraction {
   #isOrderly = true;
   /** Line of the dump; it stands behind those of the workspace, although the dump may be read before. */
   #dumpLine = '';
+  /** Line of the index, which stands behind that of the dump. */
+  #indexLine = '';
 
   constructor(options: ExtractionOptions) {
     this.#options = options;
@@ -116,7 +118,7 @@ export class Extraction {
     if (archive.members === null) await this.#stream();
     else await this.#members(archive.members);
     for (const pattern of this.#wanted?.met ?? []) this.met.add(pattern);
-    ledger.addFound(this.#dumpLine);
+    ledger.addFound(this.#dumpLine + this.#indexLine);
     if (root === null) await this.#checkPlaces();
     const promised = archive.manifest.checksums !== undefined;
     await (this.#only === null ? ledger.verify(promised) : ledger.verifyFound(promised));
@@ -258,6 +260,7 @@ export class Extraction {
     const sha256 = file.hash.digest('hex');
     if (role === 'datastore') this.#dumpLine = checksumLine(sha256, NAMES.datastore);
     else if (role !== null) this.#keep(role, Buffer.concat(file.pieces), sha256);
+    else if (name === ENTRY.index) this.#indexLine += checksumLine(sha256, name);
     else if (name !== null) this.#options.ledger.addFound(checksumLine(sha256, name));
     if (target === null) return;
     const { fd, tree, path, mode } = target;

@@ -11,6 +11,14 @@ export {
 } from './entries.js';
 export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
 export { ChecksumLedger, type ListDifference, ownText, parseChecksumLine, partOf } from './ledger.js';
+export {
+  entryLine,
+  type IndexLine,
+  leftOutLine,
+  MAX_INDEX_LINE,
+  memberLine,
+  parseIndexLine,
+} from './index-lines.js';
 export { Lines } from './lines.js';
 export {
   createdAt,
