@@ -5,6 +5,7 @@
  */
 export type { Manifest } from './engine/archive/index.js';
 export { backup } from './engine/backup.js';
+export { cat } from './engine/cat.js';
 export { diff } from './engine/diff.js';
 export type {
   Aspect,
@@ -26,6 +27,7 @@ export type {
   RestoreProgress,
   Warning,
 } from './engine/events.js';
+export { extract } from './engine/extract.js';
 export { runLite, setup, uninstall } from './engine/lite/index.js';
 export type {
   LiteEvent,
@@ -56,6 +58,16 @@ export {
 } from './engine/options.js';
 export { recover } from './engine/recovery.js';
 export { restore } from './engine/restore.js';
+export type {
+  CatEvent,
+  CatOptions,
+  CatPhase,
+  CatResult,
+  ExtractEvent,
+  ExtractOptions,
+  ExtractPhase,
+  ExtractResult,
+} from './engine/take-options.js';
 export { verify } from './engine/verify.js';
 export type {
   DamagedEntry,

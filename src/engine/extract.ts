@@ -21,7 +21,7 @@ import { commit, inodeOf, resume, unused } from './commit.js';
 import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from './errors.js';
 import { Extraction } from './extraction.js';
 import { lockInstall } from './install-lock.js';
-import { type Journal, readJournal, type Rename } from './journal.js';
+import { type Journal, type Rename, readJournal } from './journal.js';
 import { type OpenedArchive, openArchive } from './opened-archive.js';
 import { giveTo, MadeDirectories, ownerOf } from './ownership.js';
 import { availableWorkers, WorkerPool } from './pool.js';
@@ -128,7 +128,8 @@ class ExtractRun {
     const { options, asked, ground } = this.#context;
     const archive = this.#opened();
     const chosen = await chooseRuns(archive, asked.patterns, this.#signal);
-    if (chosen.runs === null) this.#note('the archive is not made of members that can be read by themselves: all of it has to be read');
+    if (chosen.runs === null)
+      this.#note('the archive is not made of members that can be read by themselves: all of it has to be read');
     this.#emit({ type: 'phase', phase: 'stage' });
     const trees = options.dryRun === true ? null : await this.#stagingTrees();
     const ledger = new ChecksumLedger(trees?.staging ?? tmpdir());

@@ -32,11 +32,11 @@ import type { OpenedArchive } from './opened-archive.js';
 import { inOrder, type WorkerPool } from './pool.js';
 import {
   arriving,
+  besideOf,
   checkOrder,
   checkPlaces,
   type DeferredEntries,
   type InflateResult,
-  besideOf,
   isBelow,
   isHeld,
   MAX_KNOWN_BYTES,

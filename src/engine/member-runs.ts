@@ -1,13 +1,16 @@
 /**
  * Members of an archive of ours, put together to what they are about: a block of entries each, or all the segments of one large file.
  */
+import { StringDecoder } from 'node:string_decoder';
 import {
   type ArchivePath,
   damaged,
+  inflateMember,
   type Member,
   placeOf,
   quoted,
   type Role,
+  readMember,
   type TarHeader,
   truncated,
   workspaceEntry,
@@ -15,19 +18,20 @@ import {
 import { fileHeader } from './opened-archive.js';
 
 /** Members that belong together. */
-export type Run =
-  | { type: 'block'; member: Member }
-  | {
-      type: 'file';
-      header: TarHeader;
-      /** Which known file it is; null for any other. */
-      role: Role | null;
-      /** Its name for the checksums; null for a known file. */
-      name: ArchivePath | null;
-      /** Path in the workspace; null for any other file. */
-      path: string | null;
-      segments: { member: Member; skip: number; length: number }[];
-    };
+export type Run = { type: 'block'; member: Member } | FileRun;
+
+/** Those of one file that stands alone. */
+export interface FileRun {
+  type: 'file';
+  header: TarHeader;
+  /** Which known file it is; null for any other. */
+  role: Role | null;
+  /** Its name for the checksums; null for a known file. */
+  name: ArchivePath | null;
+  /** Path in the workspace; null for any other file. */
+  path: string | null;
+  segments: { member: Member; skip: number; length: number }[];
+}
 
 /** Puts the members of each large file together, and checks that they hold just what its header says. */
 export function cutRuns(fd: number, members: readonly Member[]): Run[] {
@@ -79,4 +83,16 @@ export function runAt(fd: number, members: readonly Member[], start: number): { 
 /** Bytes of the file that a run takes. */
 export function sizeOfRun(run: Run): number {
   return run.type === 'block' ? run.member.size : run.segments.reduce((sum, { member }) => sum + member.size, 0);
+}
+
+/** The lines of a file of text, those that end in a member together. */
+export function* linesOf(fd: number, { segments }: FileRun): Generator<string[]> {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  for (const { member, skip, length } of segments) {
+    const content = inflateMember(readMember(fd, member), member).subarray(skip, skip + length);
+    const lines = (rest + decoder.write(content)).split('\n');
+    rest = lines.pop() ?? '';
+    yield lines;
+  }
 }

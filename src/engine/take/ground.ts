@@ -25,7 +25,8 @@ export async function findGround(target: string): Promise<Ground> {
   const there = await statOf(to);
   if (there !== null && !there.isDirectory()) throw unusable(target, 'it is no directory');
   const around = dirname(to);
-  if (there === null || (around !== to && (await mayStageIn(around, there)))) return { to, directory: around, site: to };
+  if (there === null || (around !== to && (await mayStageIn(around, there))))
+    return { to, directory: around, site: to };
   return { to, directory: to, site: join(to, '.leoflow') };
 }
 

@@ -121,7 +121,11 @@ export class Placing {
 }
 
 function twoForOne(path: string): SnapshotError {
-  return new SnapshotError('TARGET_EXISTS', `two files would be ${quoted(path)}: one of the workspace, and one beside it`, {
-    hint: 'extract them one after the other, to different directories; nothing was changed',
-  });
+  return new SnapshotError(
+    'TARGET_EXISTS',
+    `two files would be ${quoted(path)}: one of the workspace, and one beside it`,
+    {
+      hint: 'extract them one after the other, to different directories; nothing was changed',
+    },
+  );
 }
