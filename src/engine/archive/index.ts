@@ -10,7 +10,6 @@ export {
   encodeFileHeader,
 } from './entries.js';
 export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
-export { ChecksumLedger, type ListDifference, ownText, parseChecksumLine, partOf } from './ledger.js';
 export {
   entryLine,
   type IndexLine,
@@ -19,6 +18,7 @@ export {
   memberLine,
   parseIndexLine,
 } from './index-lines.js';
+export { ChecksumLedger, type ListDifference, ownText, parseChecksumLine, partOf } from './ledger.js';
 export { Lines } from './lines.js';
 export {
   createdAt,
