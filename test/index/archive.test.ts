@@ -71,9 +71,7 @@ describe('the index of an archive', () => {
       if (kind !== 'C' && here.length > 0) expected.push({ at: offset }, ...here.map(({ name }) => ({ n: name })));
       start += block.length;
     }
-    const found = lines
-      .filter(({ out }) => out === undefined)
-      .map(({ at, n }) => (at === undefined ? { n } : { at }));
+    const found = lines.filter(({ out }) => out === undefined).map(({ at, n }) => (at === undefined ? { n } : { at }));
     expect(found.length).toBe(expected.length);
     expect(found.filter(({ at }) => at !== undefined)).toEqual(expected.filter(({ at }) => at !== undefined));
     expect(JSON.stringify(found)).toBe(JSON.stringify(expected));
@@ -89,7 +87,9 @@ describe('the index of an archive', () => {
     const unpacked = join(install.base, 'unpacked');
     untar(install.archive, unpacked);
     expect(checkSums(unpacked)).toBe(entries.filter(({ type }) => type === '0').length - 1);
-    expect(readFileSync(join(unpacked, 'SHA256SUMS'), 'utf8').trimEnd().split('\n').at(-1)).toMatch(/ {2}INDEX\.jsonl$/);
+    expect(readFileSync(join(unpacked, 'SHA256SUMS'), 'utf8').trimEnd().split('\n').at(-1)).toMatch(
+      / {2}INDEX\.jsonl$/,
+    );
   });
 
   test('is the same whatever the number of workers, but for where its archive differs', async () => {
