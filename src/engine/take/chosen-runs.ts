@@ -3,7 +3,9 @@
  * index, too, which spares the reading of what lies beside.
  */
 import { type ArchivePath, ENTRY } from '../archive/index.js';
-import type { Run } from '../member-runs.js';
+import { openContents } from '../contents.js';
+import type { FileRun, Run } from '../member-runs.js';
+import { NamePatterns } from '../name-patterns.js';
 import type { OpenedArchive } from '../opened-archive.js';
 import { literalPart, Wanted } from '../workspace/index.js';
 import { MemberSearch } from './member-search.js';
@@ -12,37 +14,66 @@ import { isBeside } from './patterns.js';
 export interface ChosenRuns {
   /** In the order of the archive, SHA256SUMS among them; null where the archive has no members. */
   runs: Run[] | null;
-  /** Bytes of the archive that were read to find them. */
+  /** Bytes of the archive that were read to open it and to find them. */
   bytesRead: number;
 }
 
-/** @param patterns names as in the archive */
+/** @param patterns as they stand for names in the archive */
 export async function chooseRuns(
   archive: OpenedArchive,
   patterns: readonly string[],
   signal: AbortSignal,
 ): Promise<ChosenRuns> {
   const { members, handle } = archive;
-  if (members === null) return { runs: null, bytesRead: 0 };
+  if (members === null) return { runs: null, bytesRead: archive.bytesRead };
   const search = new MemberSearch(handle.fd, members);
   const runs = new Map<number, Run>();
   const wanted = new Wanted(patterns);
   const choose = (run: Run) => {
-    if (run.type === 'block') runs.set(run.member.offset, run);
-    else if (run.role === 'checksums' || wanted.takes(nameOf(run))) runs.set(run.segments[0]?.member.offset ?? 0, run);
+    if (run.type === 'block' || run.role === 'checksums' || wanted.takes(nameOf(run))) runs.set(offsetOf(run), run);
   };
-  for (const pattern of patterns) {
-    if (isBeside(pattern)) continue;
-    const path = literalPart(pattern).slice(ENTRY.workspace.length);
-    for (const run of search.below(path)) choose(run);
+  const inside = patterns.filter((pattern) => !isBeside(pattern));
+  for (const pattern of inside.filter(isLiteral)) for (const run of search.below(pathOf(pattern))) choose(run);
+  const wild = inside.filter((pattern) => !isLiteral(pattern));
+  const { holds, bytesRead } = await byIndex(archive, wild, signal);
+  for (const pattern of wild) {
+    for (const run of search.below(pathOf(pattern))) if (holds(offsetOf(run))) choose(run);
   }
   const areBeside = patterns.some(isBeside);
   for (const run of search.outside()) if (areBeside || run.type === 'file') choose(run);
-  signal.throwIfAborted();
   const inOrder = [...runs].sort(([a], [b]) => a - b).map(([, run]) => run);
-  return { runs: inOrder, bytesRead: search.bytesRead };
+  return { runs: inOrder, bytesRead: bytesRead + search.bytesRead };
 }
 
-function nameOf({ role, name }: Run & { type: 'file' }): ArchivePath {
+/** Which members hold something that the patterns choose; all may, where there is no pattern to ask the index for, or no index to ask. */
+async function byIndex(
+  archive: OpenedArchive,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<{ holds(offset: number): boolean; bytesRead: number }> {
+  const contents = patterns.length === 0 ? null : openContents(archive, signal);
+  if (contents?.source !== 'index') return { holds: () => true, bytesRead: archive.bytesRead };
+  const wanted = new NamePatterns(patterns);
+  const members = new Set<number | null>();
+  for await (const batch of contents.entries()) {
+    for (const { name, member } of batch) if (wanted.matches(name)) members.add(member);
+  }
+  return { holds: (offset) => members.has(offset), bytesRead: contents.bytesRead };
+}
+
+/** The path in the workspace that everything a pattern chooses is, or lies below. */
+function pathOf(pattern: string): string {
+  return literalPart(pattern).slice(ENTRY.workspace.length);
+}
+
+function isLiteral(pattern: string): boolean {
+  return literalPart(pattern) === pattern.replace(/\/+$/, '');
+}
+
+function offsetOf(run: Run): number {
+  return run.type === 'block' ? run.member.offset : (run.segments[0]?.member.offset ?? 0);
+}
+
+function nameOf({ role, name }: FileRun): ArchivePath {
   return role === null ? (name ?? ENTRY.workspace) : ENTRY[role];
 }

@@ -6,6 +6,7 @@
  */
 import { comparePaths, damaged, type Member, peekBlock, placeOf, type TarHeader, TarReader } from '../archive/index.js';
 import { type Run, runAt } from '../member-runs.js';
+import { peekedBytes } from '../opened-archive.js';
 import { isBelow } from '../workspace/index.js';
 
 /** Compressed bytes that hold the first header of a block nearly always, and for sure. */
@@ -61,7 +62,10 @@ export class MemberSearch {
   }
 
   #run(start: number): Run {
-    return runAt(this.#fd, this.#members, this.#starts[start] as number).run;
+    const index = this.#starts[start] as number;
+    const member = this.#members[index] as Member;
+    if (member.kind === 'first') this.bytesRead += peekedBytes(member);
+    return runAt(this.#fd, this.#members, index).run;
   }
 
   /** The last start that begins no later than a path of the workspace; the first one where all do. */
