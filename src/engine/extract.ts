@@ -128,8 +128,7 @@ class ExtractRun {
     const { options, asked, ground } = this.#context;
     const archive = this.#opened();
     const chosen = await chooseRuns(archive, asked.patterns, this.#signal);
-    if (chosen.runs === null)
-      this.#note('the archive is not made of members that can be read by themselves: all of it has to be read');
+    if (chosen.runs === null) this.#note('the archive is one stream: all of it has to be read');
     this.#emit({ type: 'phase', phase: 'stage' });
     const trees = options.dryRun === true ? null : await this.#stagingTrees();
     const ledger = new ChecksumLedger(trees?.staging ?? tmpdir());
@@ -235,10 +234,10 @@ class ExtractRun {
     const { ground, asked, options } = this.#context;
     const placing = new Placing(ground.to, options.force === true);
     const workspace = {
-      tree: trees?.workspace ?? '/',
+      tree: trees?.workspace ?? '/workspace',
       base: asked.asInArchive ? join(ground.to, 'workspace') : ground.to,
     };
-    const beside = { tree: trees?.beside ?? '/', base: ground.to };
+    const beside = { tree: trees?.beside ?? '/beside', base: ground.to };
     for (const { directories, links } of deferred.read()) {
       for (const { path } of directories) await placing.add({ ...workspace, path, isDirectory: true });
       for (const { path } of links) await placing.add({ ...workspace, path, isDirectory: false });
