@@ -7,6 +7,8 @@ import { backupCommand } from './commands/backup.js';
 import { catCommand } from './commands/cat.js';
 import { diffCommand } from './commands/diff.js';
 import { extractCommand } from './commands/extract.js';
+import { inspectCommand } from './commands/inspect.js';
+import { listCommand } from './commands/list.js';
 import { liteCommand } from './commands/lite.js';
 import { restoreCommand } from './commands/restore.js';
 import { setupCommand } from './commands/setup.js';
@@ -24,6 +26,8 @@ const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [
   restoreCommand,
   verifyCommand,
   diffCommand,
+  listCommand,
+  inspectCommand,
   catCommand,
   extractCommand,
 ];
@@ -77,6 +81,8 @@ Examples:
   leoflow lite restore -i snap.tar.gz    bring it back
   leoflow lite verify snap.tar.gz        check that an archive is good
   leoflow lite diff snap.tar.gz --live   say what has changed since
+  leoflow lite list snap.tar.gz          list what is in it
+  leoflow lite inspect snap.tar.gz       say what it is, and whether it could be restored here
   leoflow lite extract snap.tar.gz dags/etl --to ~/leoflow
                                          get one directory back
   leoflow lite restore --help            say what a restore can be told

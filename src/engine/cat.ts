@@ -20,6 +20,7 @@ import {
 import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from './errors.js';
 import { type OpenedArchive, openArchive } from './opened-archive.js';
 import { asReadError } from './scratch-error.js';
+import { ALL_OF_A_STREAM } from './take/chosen-runs.js';
 import { EntryFinder, plainName } from './take/found-entry.js';
 import type { CatOptions, CatResult } from './take-options.js';
 
@@ -111,7 +112,7 @@ class Cat {
 
   async #stream(): Promise<Written> {
     const { handle, size } = this.#archive;
-    this.#options.onEvent?.({ type: 'note', message: 'the archive is one stream: all of it has to be read' });
+    this.#options.onEvent?.({ type: 'note', message: ALL_OF_A_STREAM });
     const longer = `${ENTRY.workspace}${this.#name}`;
     const hash = createHash('sha256');
     const sums = new SumLine(this.#name);

@@ -7,7 +7,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
   ChecksumLedger,
   clearStaleTemporaries,
@@ -128,7 +128,7 @@ class ExtractRun {
     const { options, asked, ground } = this.#context;
     const archive = this.#opened();
     const chosen = await chooseRuns(archive, asked.patterns, this.#signal);
-    if (chosen.runs === null) this.#note('the archive is one stream: all of it has to be read');
+    if (chosen.note !== null) this.#note(chosen.note);
     this.#emit({ type: 'phase', phase: 'stage' });
     const trees = options.dryRun === true ? null : await this.#stagingTrees();
     const ledger = new ChecksumLedger(trees?.staging ?? tmpdir());
@@ -334,7 +334,7 @@ function asExtractError(error: unknown, to: string): unknown {
 }
 
 function fullHint(to: string): string {
-  return `free some space in ${dirname(to)}, or extract to another file system; nothing was changed`;
+  return `free some space where ${to} is, or extract to another file system; nothing was changed`;
 }
 
 function writeHint(to: string): string {

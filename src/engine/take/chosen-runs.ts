@@ -11,11 +11,17 @@ import { literalPart, Wanted } from '../workspace/index.js';
 import { MemberSearch } from './member-search.js';
 import { isBeside } from './patterns.js';
 
+/** The note of an archive without members that can be read by themselves. */
+export const ALL_OF_A_STREAM = 'the archive is one stream: all of it has to be read';
+const ALL_THAT_MAY = 'the archive has no index: all that the patterns may mean has to be read';
+
 export interface ChosenRuns {
   /** In the order of the archive, SHA256SUMS among them; null where the archive has no members. */
   runs: Run[] | null;
   /** Bytes of the archive that were read to open it and to find them. */
   bytesRead: number;
+  /** What to tell people of an archive of which more has to be read than what is wanted; null where that is not so. */
+  note: string | null;
 }
 
 /** @param patterns as they stand for names in the archive */
@@ -25,7 +31,7 @@ export async function chooseRuns(
   signal: AbortSignal,
 ): Promise<ChosenRuns> {
   const { members, handle } = archive;
-  if (members === null) return { runs: null, bytesRead: archive.bytesRead };
+  if (members === null) return { runs: null, bytesRead: archive.bytesRead, note: ALL_OF_A_STREAM };
   const search = new MemberSearch(handle.fd, members);
   const runs = new Map<number, Run>();
   const wanted = new Wanted(patterns);
@@ -35,14 +41,14 @@ export async function chooseRuns(
   const inside = patterns.filter((pattern) => !isBeside(pattern));
   for (const pattern of inside.filter(isLiteral)) for (const run of search.below(pathOf(pattern))) choose(run);
   const wild = inside.filter((pattern) => !isLiteral(pattern));
-  const { holds, bytesRead } = await byIndex(archive, wild, signal);
+  const { holds, bytesRead, note } = await byIndex(archive, wild, signal);
   for (const pattern of wild) {
     for (const run of search.below(pathOf(pattern))) if (holds(offsetOf(run))) choose(run);
   }
   const areBeside = patterns.some(isBeside);
   for (const run of search.outside()) if (areBeside || run.type === 'file') choose(run);
   const inOrder = [...runs].sort(([a], [b]) => a - b).map(([, run]) => run);
-  return { runs: inOrder, bytesRead: bytesRead + search.bytesRead };
+  return { runs: inOrder, bytesRead: bytesRead + search.bytesRead, note };
 }
 
 /** Which members hold something that the patterns choose; all may, where there is no pattern to ask the index for, or no index to ask. */
@@ -50,15 +56,17 @@ async function byIndex(
   archive: OpenedArchive,
   patterns: readonly string[],
   signal: AbortSignal,
-): Promise<{ holds(offset: number): boolean; bytesRead: number }> {
-  const contents = patterns.length === 0 ? null : openContents(archive, signal);
-  if (contents?.source !== 'index') return { holds: () => true, bytesRead: archive.bytesRead };
+): Promise<{ holds(offset: number): boolean; bytesRead: number; note: string | null }> {
+  const everywhere = { holds: () => true, bytesRead: archive.bytesRead, note: null };
+  if (patterns.length === 0) return everywhere;
+  const contents = openContents(archive, signal);
+  if (contents.source !== 'index') return { ...everywhere, note: ALL_THAT_MAY };
   const wanted = new NamePatterns(patterns);
   const members = new Set<number | null>();
   for await (const batch of contents.entries()) {
     for (const { name, member } of batch) if (wanted.matches(name)) members.add(member);
   }
-  return { holds: (offset) => members.has(offset), bytesRead: contents.bytesRead };
+  return { holds: (offset) => members.has(offset), bytesRead: contents.bytesRead, note: null };
 }
 
 /** The path in the workspace that everything a pattern chooses is, or lies below. */

@@ -56,8 +56,8 @@ export class MemberSearch {
       yield this.#run(start);
     }
     // And end in the middle of this one, where it is a block.
-    const last = this.#run(end - 1);
-    if (end > 0 && last.type === 'block' && this.#beginning(end - 1).at === 'workspace') yield last;
+    const last = this.#members[this.#starts[end - 1] ?? 0];
+    if (last?.kind === 'entries' && this.#beginning(end - 1).at === 'workspace') yield this.#run(end - 1);
     for (let start = end; start < this.#starts.length; start += 1) yield this.#run(start);
   }
 
