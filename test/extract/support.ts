@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { ErrorCode, ExtractOptions, ExtractResult, SnapshotError } from '../../src/index.js';
+import { failure } from '../restore/hostile/arena.js';
 import {
   blocksOf,
   directory,
@@ -17,6 +18,8 @@ import {
 } from '../support/forge/archive.js';
 import { extract } from '../support/library.js';
 import { isRoot, look } from '../support/tree.js';
+
+export { failure };
 
 export const LARGE = Buffer.alloc((3 << 20) + 100, 'all work and no play makes jack a dull boy\n');
 
@@ -125,14 +128,4 @@ export class Place {
     if (!isRoot) execFileSync('chmod', ['-R', 'u+rwX', this.base]);
     rmSync(this.base, { recursive: true, force: true });
   }
-}
-
-/** The error that something ends with; anything but a SnapshotError fails the test. */
-export async function failure(promise: Promise<unknown>): Promise<SnapshotError> {
-  const outcome = await promise.then(
-    () => new Error('it went well'),
-    (error: unknown) => error,
-  );
-  if (outcome instanceof Error && outcome.name === 'SnapshotError') return outcome as SnapshotError;
-  throw outcome;
 }

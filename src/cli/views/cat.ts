@@ -3,6 +3,7 @@
  */
 import type { CatPhase, CatResult } from '../../index.js';
 import { formatBytes, formatDuration, printable } from '../format.js';
+import { readText } from './list.js';
 import { STOPPING, type View } from './view.js';
 
 /** How printing a file is told. */
@@ -16,9 +17,9 @@ export const catView: View<CatPhase, CatResult> = {
   lastWord: () => undefined,
 };
 
-function summaryLine({ name, bytes, sha256, checksum, bytesRead, size, durationMs }: CatResult): string {
+function summaryLine(result: CatResult): string {
+  const { name, bytes, sha256, checksum } = result;
   const checked = checksum ? 'as its checksum says' : 'no checksum to compare';
   const state = sha256 === null ? 'the reader stopped before its end' : checked;
-  const read = `${formatBytes(bytesRead)} of ${formatBytes(size)} read`;
-  return `${printable(name)}: ${formatBytes(bytes)}, ${state}; ${read}, ${formatDuration(durationMs)}`;
+  return `${printable(name)}: ${formatBytes(bytes)}, ${state}; ${readText(result)}, ${formatDuration(result.durationMs)}`;
 }
