@@ -5,6 +5,19 @@
  */
 export type { Manifest } from './engine/archive/index.js';
 export { backup } from './engine/backup.js';
+export { cat } from './engine/cat.js';
+export type { ArchivePart, Large } from './engine/contents/breakdown.js';
+export type { ContentsEntry } from './engine/contents.js';
+export type {
+  InspectEvent,
+  InspectOptions,
+  InspectPhase,
+  InspectResult,
+  ListEvent,
+  ListOptions,
+  ListResult,
+  Look,
+} from './engine/contents-options.js';
 export { diff } from './engine/diff.js';
 export type {
   Aspect,
@@ -26,6 +39,9 @@ export type {
   RestoreProgress,
   Warning,
 } from './engine/events.js';
+export { extract } from './engine/extract.js';
+export { inspect } from './engine/inspect.js';
+export { list } from './engine/list.js';
 export { runLite, setup, uninstall } from './engine/lite/index.js';
 export type {
   LiteEvent,
@@ -54,8 +70,19 @@ export {
   type RestorePart,
   type RestoreResult,
 } from './engine/options.js';
+export type { Obstacle, Outlook } from './engine/outlook.js';
 export { recover } from './engine/recovery.js';
 export { restore } from './engine/restore.js';
+export type {
+  CatEvent,
+  CatOptions,
+  CatPhase,
+  CatResult,
+  ExtractEvent,
+  ExtractOptions,
+  ExtractPhase,
+  ExtractResult,
+} from './engine/take-options.js';
 export { verify } from './engine/verify.js';
 export type {
   DamagedEntry,

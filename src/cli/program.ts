@@ -4,7 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.js';
+import { catCommand } from './commands/cat.js';
 import { diffCommand } from './commands/diff.js';
+import { extractCommand } from './commands/extract.js';
+import { inspectCommand } from './commands/inspect.js';
+import { listCommand } from './commands/list.js';
 import { liteCommand } from './commands/lite.js';
 import { restoreCommand } from './commands/restore.js';
 import { setupCommand } from './commands/setup.js';
@@ -22,6 +26,10 @@ const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [
   restoreCommand,
   verifyCommand,
   diffCommand,
+  listCommand,
+  inspectCommand,
+  catCommand,
+  extractCommand,
 ];
 
 /**
@@ -73,6 +81,10 @@ Examples:
   leoflow lite restore -i snap.tar.gz    bring it back
   leoflow lite verify snap.tar.gz        check that an archive is good
   leoflow lite diff snap.tar.gz --live   say what has changed since
+  leoflow lite list snap.tar.gz          list what is in it
+  leoflow lite inspect snap.tar.gz       say what it is, and whether it could be restored here
+  leoflow lite extract snap.tar.gz dags/etl --to ~/leoflow
+                                         get one directory back
   leoflow lite restore --help            say what a restore can be told
 ${otherHelp(other)}
 ${exitStatusHelp()}`,
@@ -145,7 +157,7 @@ function unknownCommand(command: Command): UsageError {
 }
 
 /**
- * How the user wants to be told of an error, read from a command line that may not be understandable. Where the archive was to go
+ * How the user wants to be told of an error, read from a command line that may not be understandable. Where the archive, or something of it, was to go
  * to stdout, everything else goes to stderr, as it would have.
  */
 function wantedReport(
@@ -158,7 +170,8 @@ function wantedReport(
     (word, index) =>
       ['-o-', '--output=-'].includes(word) || (word === '-' && ['-o', '--output'].includes(words[index - 1] ?? '')),
   );
-  return { json: words.includes('--json'), stream: archiveOnStdout ? stderr : stdout };
+  const contentOnStdout = words[0] === 'lite' && words[1] === 'cat';
+  return { json: words.includes('--json'), stream: archiveOnStdout || contentOnStdout ? stderr : stdout };
 }
 
 function packageVersion(): string {

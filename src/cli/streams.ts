@@ -53,6 +53,30 @@ export function surviveWriteErrors(stream: TextStream): void {
   stream.on('error', () => undefined);
 }
 
+/** Watching for the reader of a stream going away, until {@link ReaderWatch.stop}. */
+export interface ReaderWatch {
+  /** Fires when nothing that is written arrives any more. */
+  readonly gone: AbortSignal;
+  /** Whether that is no failure: the reader has read enough (`leoflow … | head`). */
+  readonly hadEnough: boolean;
+  /** Stops watching. */
+  stop(): void;
+}
+
+/** Watches a stream whose reader is what the work is done for, so that it can end with that one. */
+export function watchReader(stream: TextStream): ReaderWatch {
+  const gone = new AbortController();
+  const listener = (error: NodeJS.ErrnoException) => gone.abort(error.code);
+  stream.on('error', listener);
+  return {
+    gone: gone.signal,
+    get hadEnough() {
+      return gone.signal.aborted && gone.signal.reason === 'EPIPE';
+    },
+    stop: () => void stream.off('error', listener),
+  };
+}
+
 /**
  * Standard output as the place for an archive. Of a write to a file, Node.js's own stream forgets what a full disk has not taken; one opened for the
  * same descriptor writes the rest, or fails.

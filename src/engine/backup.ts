@@ -5,9 +5,9 @@
  *     at once:
  *       pg_dump → slices → compress (workers) → spool               one consistent snapshot
  *       manifest, config, setup → output
- *       walk → cut → pack (workers) → output, in path order          checksums → spool
+ *       walk → cut → pack (workers) → output, in path order          checksums, index → spools
  *     spooled dump → output
- *     spooled checksums → output, end of archive
+ *     spooled index, spooled checksums → output, end of archive
  *     flush, rename                                                  the archive appears, whole
  *
  * Everything that waits is bounded: a slow disk slows the workers, slow workers slow the scan and pg_dump.
@@ -25,11 +25,15 @@ import {
   END_OF_ARCHIVE,
   ENTRY,
   type Entry,
+  type EntryHeader,
   encodeEntries,
   encodeFileHeader,
   encodeManifest,
+  entryLine,
+  leftOutLine,
   MANIFEST_VERSION,
   type Manifest,
+  memberLine,
   openFileOutput,
   openStreamOutput,
   SpareBuffers,
@@ -117,6 +121,9 @@ interface BackupContext {
   emit: (event: BackupEvent) => void;
 }
 
+/** What grows while the workspace is packed, and waits for its turn. */
+type Spools = Record<'dump' | 'checksums' | 'index', Spool>;
+
 /** One backup under way: what it holds open, and what it has counted. */
 class BackupRun {
   readonly #context: BackupContext;
@@ -127,7 +134,7 @@ class BackupRun {
   readonly #warnings: Warning[] = [];
   #warningCount = 0;
   #incomplete = false;
-  #spools: { dump: Spool; checksums: Spool } | null = null;
+  #spools: Spools | null = null;
   #rules: ExclusionRules = { patterns: [], paths: [] };
   #workspace: PackedWorkspace | null = null;
   /** What runs at the same time as something else, and may be left waiting when that fails. */
@@ -150,8 +157,8 @@ class BackupRun {
       const target = buffers.take();
       return this.#pool.run('slice', { content, level, target }, [content.buffer, target]);
     };
-    const dump = await Spool.open(directory, name, { compress, buffers, limit: workers + 1 });
-    this.#spools = { dump, checksums: await Spool.open(directory, name, { compress, buffers, limit: 2 }) };
+    const open = (limit: number) => Spool.open(directory, name, { compress, buffers, limit });
+    this.#spools = { dump: await open(workers + 1), checksums: await open(2), index: await open(2) };
     this.#rules = { patterns, paths: await neverArchived(install, [output.path, output.temporary]) };
     this.#workspace = new PackedWorkspace({
       pool: this.#pool,
@@ -179,7 +186,7 @@ class BackupRun {
   /** Writes the whole archive to the output. */
   async write(): Promise<void> {
     const { emit } = this.#context;
-    const { dump, checksums } = this.#open();
+    const { dump, checksums, index } = this.#open();
     const dumped = this.#spoolDump();
     // If the packing fails first, nobody is left to look at this one.
     dumped.catch(() => {});
@@ -189,10 +196,15 @@ class BackupRun {
     await Promise.all([packed, dumped]);
     emit({ type: 'phase', phase: 'dump' });
     await checksums.write(Buffer.from(checksumLine(await dumped, ENTRY.datastore)));
-    await this.#splice(ENTRY.datastore, dump);
+    const dumpHeader = this.#spooledHeader(ENTRY.datastore, dump);
+    await this.#addToIndex(entryLine(dumpHeader));
+    await this.#splice(dumpHeader, dump);
     emit({ type: 'phase', phase: 'checksums' });
+    await index.write(Buffer.from(this.#packed().leftOut.map(leftOutLine).join('')));
+    await checksums.write(Buffer.from(checksumLine(await index.end(), ENTRY.index)));
+    await this.#splice(this.#spooledHeader(ENTRY.index, index), index);
     await checksums.end();
-    await this.#splice(ENTRY.checksums, checksums);
+    await this.#splice(this.#spooledHeader(ENTRY.checksums, checksums), checksums);
     await this.#write(compressMember(END_OF_ARCHIVE, 'entries', this.#context.level));
   }
 
@@ -202,8 +214,7 @@ class BackupRun {
     // pg_dump is gone, and nothing is written or closed twice, only when both sides have noticed that it is over.
     await Promise.allSettled(this.#concurrent);
     this.#workspace?.close();
-    await this.#spools?.dump.close();
-    await this.#spools?.checksums.close();
+    for (const spool of Object.values(this.#spools ?? {})) await spool.close();
   }
 
   result(durationMs: number): BackupResult {
@@ -267,11 +278,13 @@ class BackupRun {
     for (const { name, content } of entries) {
       await checksums.write(Buffer.from(checksumLine(hashOf('sha256', content as Buffer, 'hex'), name)));
     }
+    await this.#addToIndex(entries.map(entryLine).join(''));
     await this.#write(compressMember(await encodeEntries(entries), 'entries', this.#context.level));
 
     const workspace = this.#packed();
-    for await (const { member, checksums: lines } of workspace.members()) {
+    for await (const { member, checksums: lines, index } of workspace.members()) {
       if (member !== null) {
+        if (index !== '') await this.#addToIndex(index);
         await this.#write(member);
         // A stream may not have done with it.
         if (this.#context.output.path !== null) this.#buffers.give(member.buffer);
@@ -283,12 +296,20 @@ class BackupRun {
     }
   }
 
+  /** Adds the lines of the entries that begin in the member that is written next. */
+  async #addToIndex(lines: string): Promise<void> {
+    await this.#open().index.write(Buffer.from(memberLine(this.#context.output.size) + lines));
+  }
+
+  /** The header of an entry that was spooled, once it is complete. */
+  #spooledHeader(name: ArchivePath, { size }: Spool): EntryHeader {
+    const mtime = Math.floor(this.#context.time.getTime() / 1000);
+    return { name, kind: 'file', mode: PRIVATE_MODE, mtime, size };
+  }
+
   /** Writes an entry that was spooled: its header, and its members as they are. */
-  async #splice(name: ArchivePath, spool: Spool): Promise<void> {
-    const { time, level } = this.#context;
-    const mtime = Math.floor(time.getTime() / 1000);
-    const header = await encodeFileHeader({ name, kind: 'file', mode: PRIVATE_MODE, mtime, size: spool.size });
-    await this.#write(compressMember(header, 'first', level));
+  async #splice(header: EntryHeader, spool: Spool): Promise<void> {
+    await this.#write(compressMember(await encodeFileHeader(header), 'first', this.#context.level));
     // The spool reads into the same memory again and again, which a stream may not have done with.
     const keeps = this.#context.output.path === null;
     for await (const members of spool.read()) await this.#write(keeps ? Buffer.from(members) : members);
@@ -322,7 +343,7 @@ class BackupRun {
     this.#context.emit({ type: 'progress', progress: { ...this.#progress } });
   }
 
-  #open(): { dump: Spool; checksums: Spool } {
+  #open(): Spools {
     if (this.#spools === null) throw new Error('open() comes first');
     return this.#spools;
   }
@@ -357,6 +378,7 @@ function manifestOf({ install, version, datastore, time }: BackupContext): Manif
       pg_dump_version: datastore.tools.pgDumpVersion,
     },
     checksums: ENTRY.checksums,
+    index: ENTRY.index,
   };
 }
 

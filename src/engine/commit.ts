@@ -193,6 +193,14 @@ export async function inodeOf(path: string): Promise<string | null> {
   }
 }
 
+/** A path that does not exist yet: this one, or with a number behind it. */
+export async function unused(path: string): Promise<string> {
+  for (let n = 1; ; n += 1) {
+    const candidate = n === 1 ? path : `${path}-${n}`;
+    if ((await inodeOf(candidate)) === null) return candidate;
+  }
+}
+
 async function exists(path: string): Promise<boolean> {
   return (await inodeOf(path)) !== null;
 }

@@ -82,6 +82,11 @@ const KINDS = {
   RECOVERY_FAILED: 'failed',
   NOTHING_TO_RECOVER: 'failed',
 
+  // what is taken out of an archive by name
+  ENTRY_NOT_FOUND: 'failed',
+  ENTRY_NO_FILE: 'failed',
+  TARGET_EXISTS: 'refused',
+
   // setup, lite, uninstall
   SETUP_CONFLICT: 'refused',
   SETUP_FAILED: 'failed',

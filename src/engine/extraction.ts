@@ -27,22 +27,32 @@ import {
 } from './archive/index.js';
 import { throwIfAborted } from './errors.js';
 import type { RestoreProgress } from './events.js';
-import { cutRuns, type Run } from './member-runs.js';
+import { cutRuns, type Run, sizeOfRun } from './member-runs.js';
 import type { OpenedArchive } from './opened-archive.js';
 import { inOrder, type WorkerPool } from './pool.js';
 import {
   arriving,
+  besideOf,
   checkOrder,
   checkPlaces,
   type DeferredEntries,
   type InflateResult,
   isBelow,
+  isHeld,
   MAX_KNOWN_BYTES,
+  type Selection,
   StagingTree,
   type Unpacked,
   type UnpackResult,
+  Wanted,
   WorkspaceSink,
 } from './workspace/index.js';
+
+/** What is taken of an archive, where that is not all. */
+export interface ChosenPart extends Selection {
+  /** The runs that can hold it, and SHA256SUMS, in their order; null where the archive has no members. */
+  runs: readonly Run[] | null;
+}
 
 export interface ExtractionOptions {
   archive: OpenedArchive;
@@ -53,6 +63,8 @@ export interface ExtractionOptions {
   deferred: DeferredEntries;
   /** Whether members have to be to the last bit as they were written. Default: false, what comes of them decides. */
   seals?: boolean;
+  /** What is wanted; only that is read, staged and checked. What stands beside the workspace is staged, too. Default: all. */
+  only?: ChosenPart;
   /** Takes the dump, a piece at a time. */
   onDump(content: Uint8Array): Promise<void>;
   onProgress(progress: RestoreProgress): void;
@@ -68,12 +80,19 @@ const NAMES: Record<Role, ArchivePath> = {
   checksums: ENTRY.checksums,
 };
 
+/** What stands beside the workspace holds secrets, whatever its mode says. */
+const PRIVATE_MODE = 0o600;
+
 /** Extracts an archive once. */
 export class Extraction {
   /** config.yaml and setup.json, where the archive has them; complete when `run()` is. */
   config: Buffer | null = null;
   setup: Buffer | null = null;
   readonly progress: RestoreProgress;
+  /** Patterns of `only` that something was taken for. */
+  readonly met = new Set<string>();
+  readonly #only: ChosenPart | null;
+  readonly #wanted: Wanted | null;
   readonly #options: ExtractionOptions;
   readonly #seen = new Set<Role>();
   readonly #openFiles = new Set<number>();
@@ -82,10 +101,15 @@ export class Extraction {
   #isOrderly = true;
   /** Line of the dump; it stands behind those of the workspace, although the dump may be read before. */
   #dumpLine = '';
+  /** Line of the index, which stands behind that of the dump. */
+  #indexLine = '';
 
   constructor(options: ExtractionOptions) {
     this.#options = options;
-    this.progress = { files: 0, bytes: 0, dumpBytes: 0, read: 0, size: options.archive.size };
+    this.#only = options.only ?? null;
+    this.#wanted = options.only === undefined ? null : new Wanted(options.only.patterns);
+    const size = options.only?.runs?.reduce((sum, run) => sum + sizeOfRun(run), 0) ?? options.archive.size;
+    this.progress = { files: 0, bytes: 0, dumpBytes: 0, read: 0, size };
   }
 
   /** @throws ARCHIVE_*, CHECKSUM_MISMATCH, STAGING_*, whatever `onDump` throws */
@@ -93,9 +117,11 @@ export class Extraction {
     const { archive, ledger, root } = this.#options;
     if (archive.members === null) await this.#stream();
     else await this.#members(archive.members);
-    ledger.addFound(this.#dumpLine);
+    for (const pattern of this.#wanted?.met ?? []) this.met.add(pattern);
+    ledger.addFound(this.#dumpLine + this.#indexLine);
     if (root === null) await this.#checkPlaces();
-    await ledger.verify(archive.manifest.checksums !== undefined);
+    const promised = archive.manifest.checksums !== undefined;
+    await (this.#only === null ? ledger.verify(promised) : ledger.verifyFound(promised));
   }
 
   /** What a staging tree would not take. */
@@ -118,13 +144,13 @@ export class Extraction {
   }
 
   async #members(members: readonly Member[]): Promise<void> {
-    const runs = cutRuns(this.#options.archive.handle.fd, members);
+    const runs = this.#only?.runs ?? cutRuns(this.#options.archive.handle.fd, members);
     const dumpRun = runs.find((run) => run.type === 'file' && run.role === 'datastore');
     // It has to end with the end-of-archive marker, and so with a block of the others.
-    if (runs.at(-1) === dumpRun) throw truncated();
+    if (this.#only === null && runs.at(-1) === dumpRun) throw truncated();
     const rest = runs.filter((run) => run !== dumpRun);
     const both = [
-      this.#runMembers(rest, 3 * this.#options.pool.workers, true),
+      this.#runMembers(rest, 3 * this.#options.pool.workers, this.#only === null),
       dumpRun === undefined ? undefined : this.#runMembers([dumpRun], this.#options.pool.workers + 1, false),
     ];
     try {
@@ -155,6 +181,7 @@ export class Extraction {
         if (result.last !== null) ({ last, lastIsLeaf } = result);
         ended = result.ended;
         for (const { role, content } of result.known) await this.#known(role, content);
+        for (const pattern of result.met) this.met.add(pattern);
         this.#unpacked(result);
       } else {
         const { file, result, first, final } = done;
@@ -175,67 +202,79 @@ export class Extraction {
   async *#jobs(runs: readonly Run[]): AsyncGenerator<() => Promise<Done>> {
     const { archive, pool, root, seals = false } = this.#options;
     const { fd } = archive.handle;
+    const selection = this.#only && { patterns: this.#only.patterns, beside: this.#only.beside };
     for (const run of runs) {
       if (run.type === 'block') {
         const { member } = run;
         yield async () => ({
           type: 'block',
           member,
-          result: await arriving(pool.run('unpack', { fd, member, root, seals })),
+          result: await arriving(pool.run('unpack', { fd, member, root, seals, selection })),
         });
         continue;
       }
       const { header, role, name, path } = run;
       if (role !== null) this.#once(role, header.size);
-      const tree = path === null || root === null ? null : new StagingTree(root);
+      const target = this.#targetOf(run);
       const hash = createHash('sha256');
-      const file: OpenFile = { header, role, name, path, tree, fd: null, hash, offset: 0, pieces: [] };
-      if (tree !== null && path !== null) {
-        file.fd = tree.createFile(path, header.mode);
-        this.#openFiles.add(file.fd);
-      }
+      const file: OpenFile = { header, role, name, path, target, hash, pieces: [] };
+      if (target !== null && target.fd !== null) this.#openFiles.add(target.fd);
       let position = 0;
       for (const { member, skip, length } of run.segments) {
         const at = position;
         position += length;
-        const target = file.fd === null || path === null ? null : { fd: file.fd, position: at, path };
+        const into = target === null || target.fd === null ? null : { fd: target.fd, position: at, path: target.path };
         const first = member === run.segments[0]?.member;
         const final = position === header.size && member === run.segments.at(-1)?.member;
         yield async () => {
-          const result = await arriving(pool.run('inflate', { fd, member, skip, length, target, seals }));
+          const result = await arriving(pool.run('inflate', { fd, member, skip, length, target: into, seals }));
           return { type: 'segment', member, result, file, first, final };
         };
       }
     }
   }
 
+  /** Where a large file goes; null where nobody wants it, or only what it says. */
+  #targetOf({ header, role, name, path }: Run & { type: 'file' }): Target | null {
+    const { root } = this.#options;
+    if (this.#wanted === null || this.#only === null) {
+      if (path === null) return null;
+      return newTarget(root, path, header.mode);
+    }
+    const { beside } = this.#only;
+    const known = role === null ? name : NAMES[role];
+    if (known === null || !this.#wanted.takes(known)) return null;
+    return path === null ? newTarget(beside, known, PRIVATE_MODE) : newTarget(root, path, header.mode);
+  }
+
   async #segment(file: OpenFile, { content }: InflateResult): Promise<void> {
-    file.offset += content.length;
     file.hash.update(content);
     if (file.role === 'datastore') await this.#dump(content);
     else if (file.role === 'checksums') this.#options.ledger.addListed(content);
     else if (file.role !== null) file.pieces.push(content);
-    else if (file.path !== null) this.progress.bytes += content.length;
+    else if (file.target !== null) this.progress.bytes += content.length;
   }
 
   #fileDone(file: OpenFile): void {
-    const { role, name, path, header, fd, tree } = file;
+    const { role, name, header, target } = file;
     const sha256 = file.hash.digest('hex');
     if (role === 'datastore') this.#dumpLine = checksumLine(sha256, NAMES.datastore);
     else if (role !== null) this.#keep(role, Buffer.concat(file.pieces), sha256);
+    else if (name === ENTRY.index) this.#indexLine += checksumLine(sha256, name);
     else if (name !== null) this.#options.ledger.addFound(checksumLine(sha256, name));
-    if (path === null) return;
-    if (fd !== null && tree !== null) {
+    if (target === null) return;
+    const { fd, tree, path, mode } = target;
+    if (fd !== null) {
       this.#openFiles.delete(fd);
-      tree.finishFile(path, fd, header.mode, header.mtime);
+      tree?.finishFile(path, fd, mode, header.mtime);
     }
     this.progress.files += 1;
   }
 
   async #stream(): Promise<void> {
     const { archive, root, signal, ledger } = this.#options;
-    const sink = new WorkspaceSink(root);
-    let current: { role: Role | null; pieces: Buffer[]; hash: Hash } | null = null;
+    const sink = new WorkspaceSink(root, this.#only);
+    let current: { role: Role; pieces: Buffer[]; hash: Hash } | null = null;
     let last: string | null = null;
     let lastIsLeaf = false;
     const onRead = (bytes: number) => {
@@ -254,33 +293,36 @@ export class Extraction {
               last === null || (comparePaths(last, place.path) < 0 && !(lastIsLeaf && isBelow(place.path, last)));
             last = place.path;
             lastIsLeaf = header.kind !== 'directory';
-          } else if (header.kind === 'file' && place.type === 'other' && place.path !== null) {
-            sink.pass(place.path);
           } else if (header.kind === 'special') {
             throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
-          } else if (place.type === 'known' && header.kind === 'file') {
-            this.#once(place.role, header.size);
-            current = { role: place.role, pieces: [], hash: createHash('sha256') };
+          } else if (header.kind === 'file') {
+            const { name, role } = besideOf(place);
+            if (name !== null) sink.beginBeside(name, header);
+            if (role !== null && isHeld(role, this.#only)) {
+              this.#once(role, header.size);
+              current = { role, pieces: [], hash: createHash('sha256') };
+            }
           }
         } else if (event.type === 'content') {
-          if (current === null) sink.content(event.bytes);
-          else {
+          sink.content(event.bytes);
+          if (current !== null) {
             current.hash.update(event.bytes);
             // The reader's buffer is used again, and the dump's reader may keep a piece for a while.
             if (current.role === 'datastore') await this.#dump(Buffer.from(event.bytes));
             else if (current.role === 'checksums') ledger.addListed(event.bytes);
             else current.pieces.push(Buffer.from(event.bytes));
           }
-        } else if (current?.role == null) {
+        } else {
           sink.done();
           if (sink.unpacked.checksums.length + 100 * sink.unpacked.directories.length > 1 << 16) this.#drain(sink);
-        } else {
+          if (current === null) continue;
           const sha256 = current.hash.digest('hex');
           if (current.role === 'datastore') this.#dumpLine = checksumLine(sha256, NAMES.datastore);
           else this.#keep(current.role, Buffer.concat(current.pieces), sha256);
         }
       }
       this.#drain(sink);
+      for (const pattern of sink.met) this.met.add(pattern);
     } finally {
       sink.close();
     }
@@ -347,9 +389,20 @@ interface OpenFile {
   role: Role | null;
   name: ArchivePath | null;
   path: string | null;
+  target: Target | null;
+  hash: Hash;
+  pieces: Uint8Array[];
+}
+
+/** Where a large file goes: a place in a staging tree, or nowhere where all is only checked. */
+interface Target {
+  path: string;
+  mode: number;
   tree: StagingTree | null;
   fd: number | null;
-  hash: Hash;
-  offset: number;
-  pieces: Uint8Array[];
+}
+
+function newTarget(root: string | null, path: string, mode: number): Target {
+  const tree = root === null ? null : new StagingTree(root);
+  return { path, mode, tree, fd: tree?.createFile(path, mode) ?? null };
 }

@@ -8,10 +8,10 @@ import { basename, dirname, join } from 'node:path';
 import { liveTemporaries, openPrivate, temporaryName } from './archive/index.js';
 import { SnapshotError, systemErrorText } from './errors.js';
 
-/** What is done to a home as a whole; `start` is the start of its datastore by `leoflow lite`. A recovery is a restore. */
-export type Work = 'restore' | 'setup' | 'uninstall' | 'start';
+/** What is done to a home as a whole, or to the directory of an extraction; `start` is the start of its datastore by `leoflow lite`. A recovery is a restore. */
+export type Work = 'restore' | 'setup' | 'uninstall' | 'start' | 'extract';
 
-const WORKS: readonly Work[] = ['restore', 'setup', 'uninstall', 'start'];
+const WORKS: readonly Work[] = ['restore', 'setup', 'uninstall', 'start', 'extract'];
 /** What runs for as long as it likes, and is in nobody's way but its own. */
 const LITE = 'lite';
 
@@ -118,6 +118,7 @@ function busy(home: string, holder: Holder, pid: number): SnapshotError {
     setup: '`leoflow setup`',
     uninstall: '`leoflow uninstall`',
     start: '`leoflow lite`',
+    extract: '`leoflow lite extract`',
   };
   return new SnapshotError('INSTALL_BUSY', `${works[holder]} (process ${pid}) is working on ${home}`, {
     hint: 'wait for it to end',

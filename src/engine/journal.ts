@@ -4,8 +4,8 @@
  * It lies beside the home, not in it: the home itself may be what is missing. It is there only while a commit is under way.
  */
 import { open, readFile, rename, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { syncDirectory } from './archive/index.js';
+import { basename, dirname, join } from 'node:path';
+import { syncDirectory, temporaryName } from './archive/index.js';
 import type { SwapNames } from './datastore/index.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
 
@@ -56,9 +56,10 @@ export function journalPath(home: string): string {
 /** Writes the journal, durably. @throws COMMIT_FAILED */
 export async function writeJournal(home: string, journal: Journal): Promise<void> {
   const path = journalPath(home);
-  const temporary = `${path}.new`;
+  // What a killed one leaves of it is cleared as any temporary is.
+  const temporary = join(dirname(path), temporaryName(basename(path)));
   try {
-    const handle = await open(temporary, 'w', 0o600);
+    const handle = await open(temporary, 'wx', 0o600);
     try {
       await handle.writeFile(`${JSON.stringify(journal, null, 2)}\n`);
       await handle.sync();
@@ -70,7 +71,7 @@ export async function writeJournal(home: string, journal: Journal): Promise<void
   } catch (cause) {
     await unlink(temporary).catch(() => {});
     throw new SnapshotError('COMMIT_FAILED', `cannot write the journal ${path}: ${systemErrorText(cause)}`, {
-      hint: 'make the directory of the Leoflow home writable and free some space; nothing was changed',
+      hint: 'make that directory writable and free some space; nothing was changed',
       cause,
     });
   }

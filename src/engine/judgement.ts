@@ -55,17 +55,11 @@ export interface Judgement {
  *   datastore throws
  */
 export async function judge(archive: OpenedArchive, request: RestoreRequest): Promise<Judgement> {
-  const { options, home, parts } = request;
+  const { home, parts } = request;
   await judgeSchema(archive);
-  if (parts.has('datastore') && archive.dump === null) throw damaged('there is no datastore.sql in it');
-  const own = { config: await readOwn(join(home, 'config.yaml')), setup: await readOwn(join(home, 'setup.json')) };
-  const relocation = relocationOf(archive, archive, own, request);
-  const workspace = await placeOf(relocation.workspace);
-  if (parts.has('workspace')) {
-    const chosen = options.workspace !== undefined || (await isOwnWorkspace(home, workspace));
-    refuseUnsafeWorkspace({ workspace, home: await placeOf(home), chosen, wasInHome: true });
-    await judgeRoom(archive, workspace);
-  }
+  judgeDump(archive, request);
+  const own = await ownFiles(home);
+  const workspace = await judgePlace(archive, own, request);
   const found = await judgeDatastore(archive, request, (state) => judgeInstall(request, workspace, state));
   const databaseHolds = found.holds !== 'absent' && found.holds !== 'empty';
   const database = databaseHolds ? `database ${found.liveDatabase}` : null;
@@ -75,6 +69,37 @@ export async function judge(archive: OpenedArchive, request: RestoreRequest): Pr
   ]);
   if (database !== null && parts.has('datastore')) inTheWay.push({ what: database, where: database });
   return { own, workspace, databaseHolds, datastore: found.datastore, inTheWay };
+}
+
+/** The config.yaml and setup.json that are here. @throws CONFIG_UNREADABLE */
+export async function ownFiles(home: string): Promise<Judgement['own']> {
+  return { config: await readOwn(join(home, 'config.yaml')), setup: await readOwn(join(home, 'setup.json')) };
+}
+
+/** Refuses an archive without the dump that is asked for. @throws ARCHIVE_DAMAGED */
+export function judgeDump({ dump }: OpenedArchive, { parts }: RestoreRequest): void {
+  if (parts.has('datastore') && dump === null) throw damaged('there is no datastore.sql in it');
+}
+
+/**
+ * Where the workspace goes, if it may go there.
+ *
+ * @returns its real path; nothing need be there
+ * @throws WORKSPACE_UNREADABLE, WORKSPACE_UNSAFE, CONFIG_INVALID, STAGING_FULL
+ */
+export async function judgePlace(
+  archive: OpenedArchive,
+  own: Judgement['own'],
+  request: RestoreRequest,
+): Promise<string> {
+  const { options, home, parts } = request;
+  const workspace = await placeOf(relocationOf(archive, archive, own, request).workspace);
+  if (parts.has('workspace')) {
+    const chosen = options.workspace !== undefined || (await isOwnWorkspace(home, workspace));
+    refuseUnsafeWorkspace({ workspace, home: await placeOf(home), chosen, wasInHome: true });
+    await judgeRoom(archive, workspace);
+  }
+  return workspace;
 }
 
 /** Gives the archive's config the paths of this place. */
@@ -114,8 +139,8 @@ async function placeOf(path: string): Promise<string> {
   }
 }
 
-/** That of the nearest directory above, and the rest as it stands. */
-async function realPath(path: string): Promise<string> {
+/** The real path of a path, or that of the nearest directory above and the rest as it stands. */
+export async function realPath(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
@@ -132,7 +157,8 @@ async function presentOf(paths: readonly string[]): Promise<RestoreResult['previ
   return present;
 }
 
-async function judgeSchema({ manifest }: OpenedArchive): Promise<void> {
+/** Refuses a dump that the installed Leoflow could not read. @throws SCHEMA_TOO_NEW */
+export async function judgeSchema({ manifest }: OpenedArchive): Promise<void> {
   const supported = await supportedSchema();
   if (manifest.schema_version <= supported.version) return;
   throw new SnapshotError(
@@ -170,13 +196,13 @@ async function judgeDatastore(
   });
   if (found === null) {
     // It is not touched, but whether there is one tells whether this is an install.
-    const holds = (await exists(join(home, 'pgdata'))) ? 'unknown' : 'absent';
+    const holds = await unseenState(home);
     await judgeState(holds);
     return { holds, liveDatabase: '', datastore: asFound(null) };
   }
   if (touched) requireServer(archive, found, home);
   const { state, liveDatabase } = found;
-  const holds = stateOf(state, found.userTables);
+  const holds = stateOf(found);
   const looked = { holds, liveDatabase, datastore: asFound(found) };
   // A cluster that is stopped has to be started to be looked into.
   const worthALease = state === 'stopped' ? options.force !== true : touched && state !== 'absent';
@@ -191,7 +217,7 @@ async function judgeDatastore(
     return looked;
   }
   try {
-    if (state === 'stopped') looked.holds = stateOf('running', (await inspectCluster(search)).userTables);
+    if (state === 'stopped') looked.holds = stateOf({ ...(await inspectCluster(search)), state: 'running' });
     looked.datastore = datastoreOf(lease);
     await judgeState(looked.holds);
     if (touched && options.force !== true && lease.liveExists) await requireNoSessions(lease, signal);
@@ -202,7 +228,7 @@ async function judgeDatastore(
 }
 
 /** Refuses where the server is older than the dump's, or there is none and none can be made. @throws SERVER_TOO_OLD, TOOL_NOT_FOUND */
-function requireServer({ dump }: OpenedArchive, found: ClusterReport, home: string): void {
+export function requireServer({ dump }: OpenedArchive, found: ClusterReport, home: string): void {
   if (found.serverMajor === null) {
     throw new SnapshotError('TOOL_NOT_FOUND', `${home} has no datastore, and there is no initdb here to make one`, {
       hint: 'run `leoflow setup`, or install PostgreSQL (Debian: apt install postgresql), or name a database with --dsn',
@@ -229,13 +255,20 @@ function asFound(found: ClusterReport | null): Judgement['datastore'] {
   };
 }
 
-function stateOf(state: ClusterReport['state'], userTables: boolean | null): DatastoreState {
+/** What is known of a datastore that nobody could look for. */
+export async function unseenState(home: string): Promise<DatastoreState> {
+  return (await exists(join(home, 'pgdata'))) ? 'unknown' : 'absent';
+}
+
+/** What a datastore holds, as far as a look tells. */
+export function stateOf({ state, userTables }: Pick<ClusterReport, 'state' | 'userTables'>): DatastoreState {
   if (state === 'absent') return 'absent';
   if (userTables === null) return 'unknown';
   return userTables ? 'tables' : 'empty';
 }
 
-async function judgeInstall(
+/** Refuses where there is an install, unless it may be replaced. @throws INSTALL_EXISTS */
+export async function judgeInstall(
   { options, home }: RestoreRequest,
   workspace: string,
   datastore: DatastoreState,

@@ -1,13 +1,16 @@
 /**
  * Members of an archive of ours, put together to what they are about: a block of entries each, or all the segments of one large file.
  */
+import { StringDecoder } from 'node:string_decoder';
 import {
   type ArchivePath,
   damaged,
+  inflateMember,
   type Member,
   placeOf,
   quoted,
   type Role,
+  readMember,
   type TarHeader,
   truncated,
   workspaceEntry,
@@ -15,58 +18,81 @@ import {
 import { fileHeader } from './opened-archive.js';
 
 /** Members that belong together. */
-export type Run =
-  | { type: 'block'; member: Member }
-  | {
-      type: 'file';
-      header: TarHeader;
-      /** Which known file it is; null for any other. */
-      role: Role | null;
-      /** Its name for the checksums; null for a known file. */
-      name: ArchivePath | null;
-      /** Path in the workspace; null for any other file. */
-      path: string | null;
-      segments: { member: Member; skip: number; length: number }[];
-    };
+export type Run = { type: 'block'; member: Member } | FileRun;
+
+/** Those of one file that stands alone. */
+export interface FileRun {
+  type: 'file';
+  header: TarHeader;
+  /** Which known file it is; null for any other. */
+  role: Role | null;
+  /** Its name for the checksums; null for a known file. */
+  name: ArchivePath | null;
+  /** Path in the workspace; null for any other file. */
+  path: string | null;
+  segments: { member: Member; skip: number; length: number }[];
+}
 
 /** Puts the members of each large file together, and checks that they hold just what its header says. */
 export function cutRuns(fd: number, members: readonly Member[]): Run[] {
   const runs: Run[] = [];
-  for (let index = 0; index < members.length; index += 1) {
-    const member = members[index] as Member;
-    if (member.kind === 'continuation') throw damaged(`the member at byte ${member.offset} continues no file`);
-    if (member.kind === 'entries') {
-      runs.push({ type: 'block', member });
-      continue;
-    }
-    const { header, bytes } = fileHeader(fd, member);
-    const place = placeOf(header.name, 'other');
-    const segments: { member: Member; skip: number; length: number }[] = [];
-    let left = header.size;
-    let skip = bytes;
-    for (let segment = member; ; segment = members[index] as Member) {
-      const room = segment.blockBytes - skip;
-      const length = Math.min(room, left);
-      left -= length;
-      segments.push({ member: segment, skip, length });
-      // Only the last segment has padding, and never a whole record of it.
-      if (room < 0 || room - length >= 512)
-        throw damaged(`the member at byte ${segment.offset} holds more than its file`);
-      if (left === 0) break;
-      index += 1;
-      if (index === members.length) throw truncated(segment.offset);
-      if (members[index]?.kind !== 'continuation')
-        throw damaged(`the file ${quoted(header.name)} is not complete in it`);
-      skip = 0;
-    }
-    runs.push({
-      type: 'file',
-      header,
-      role: place.type === 'known' ? place.role : null,
-      name: place.type === 'known' ? null : place.type === 'other' ? place.path : workspaceEntry(place.path, false),
-      path: place.type === 'workspace' ? place.path : null,
-      segments,
-    });
+  for (let index = 0; index < members.length; ) {
+    const { run, next } = runAt(fd, members, index);
+    runs.push(run);
+    index = next;
   }
   return runs;
+}
+
+/** The run that begins with a member. @returns it, and the index of the member behind it @throws ARCHIVE_DAMAGED, ARCHIVE_TRUNCATED */
+export function runAt(fd: number, members: readonly Member[], start: number): { run: Run; next: number } {
+  const member = members[start] as Member;
+  if (member.kind === 'continuation') throw damaged(`the member at byte ${member.offset} continues no file`);
+  if (member.kind === 'entries') return { run: { type: 'block', member }, next: start + 1 };
+  const { header, bytes } = fileHeader(fd, member);
+  const place = placeOf(header.name, 'other');
+  const segments: { member: Member; skip: number; length: number }[] = [];
+  let index = start;
+  let left = header.size;
+  let skip = bytes;
+  for (let segment = member; ; segment = members[index] as Member) {
+    const room = segment.blockBytes - skip;
+    const length = Math.min(room, left);
+    left -= length;
+    segments.push({ member: segment, skip, length });
+    // Only the last segment has padding, and never a whole record of it.
+    if (room < 0 || room - length >= 512)
+      throw damaged(`the member at byte ${segment.offset} holds more than its file`);
+    if (left === 0) break;
+    index += 1;
+    if (index === members.length) throw truncated(segment.offset);
+    if (members[index]?.kind !== 'continuation') throw damaged(`the file ${quoted(header.name)} is not complete in it`);
+    skip = 0;
+  }
+  const run: Run = {
+    type: 'file',
+    header,
+    role: place.type === 'known' ? place.role : null,
+    name: place.type === 'known' ? null : place.type === 'other' ? place.path : workspaceEntry(place.path, false),
+    path: place.type === 'workspace' ? place.path : null,
+    segments,
+  };
+  return { run, next: index + 1 };
+}
+
+/** Bytes of the file that a run takes. */
+export function sizeOfRun(run: Run): number {
+  return run.type === 'block' ? run.member.size : run.segments.reduce((sum, { member }) => sum + member.size, 0);
+}
+
+/** The lines of a file of text, those that end in a member together. */
+export function* linesOf(fd: number, { segments }: FileRun): Generator<string[]> {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  for (const { member, skip, length } of segments) {
+    const content = inflateMember(readMember(fd, member), member).subarray(skip, skip + length);
+    const lines = (rest + decoder.write(content)).split('\n');
+    rest = lines.pop() ?? '';
+    yield lines;
+  }
 }

@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream';
 import {
   damaged,
   decodeManifest,
+  HEADER_BYTES,
   indexMembers,
   inflateMember,
   type Manifest,
@@ -24,6 +25,7 @@ import {
   type TarEvent,
   type TarHeader,
   TarReader,
+  TRAILER_BYTES,
   temporaryName,
   writeAll,
 } from './archive/index.js';
@@ -43,6 +45,8 @@ export interface OpenedArchive {
   setup: Buffer | null;
   /** What the dump says of itself; null where there is no dump. */
   dump: DumpHeader | null;
+  /** Bytes of the file that were read to know all this. */
+  bytesRead: number;
 }
 
 /** Compressed bytes that hold the header of a file for sure, PAX records and all. */
@@ -72,8 +76,9 @@ export function openInput(input: string | Readable, signal: AbortSignal): Promis
 export async function judgeArchive(handle: FileHandle, signal: AbortSignal): Promise<OpenedArchive> {
   const { size } = await handle.stat();
   const members = size === 0 ? null : indexMembers(handle.fd, size);
-  const quick = members === null ? null : quickLook(handle.fd, members);
-  const { manifest, config, setup, dump } = quick ?? (await longLook(handle.fd, size, signal));
+  const tally: Tally = { bytes: (members?.length ?? 1) * (TRAILER_BYTES / 2 + HEADER_BYTES) };
+  const quick = members === null ? null : quickLook(handle.fd, members, tally);
+  const { manifest, config, setup, dump } = quick ?? (await longLook(handle.fd, size, signal, tally));
   if (manifest === null) {
     throw new SnapshotError('MANIFEST_MISSING', 'the archive has no MANIFEST.json', {
       hint: 'it was not written by a Leoflow backup, or was repacked without it; name another archive',
@@ -87,6 +92,7 @@ export async function judgeArchive(handle: FileHandle, signal: AbortSignal): Pro
     config,
     setup,
     dump: dump === null ? null : parseDumpHeader(dump),
+    bytesRead: tally.bytes,
   };
 }
 
@@ -100,6 +106,11 @@ export function fileHeader(fd: number, member: Member): { header: TarHeader; byt
     return { header: event.header, bytes: reader.position };
   }
   throw damaged(`the member at byte ${member.offset} begins no file`);
+}
+
+/** Bytes that {@link fileHeader} reads of a member. */
+export function peekedBytes({ size }: Member): number {
+  return Math.min(size, PEEK_BYTES);
 }
 
 async function openFile(path: string): Promise<FileHandle> {
@@ -155,23 +166,32 @@ interface Look {
   dump: Buffer | null;
 }
 
+/** Counts what is read. */
+interface Tally {
+  bytes: number;
+}
+
 /** Archives of ours have manifest and config in their first block, and the dump near the end; null where this one has not. */
-function quickLook(fd: number, members: readonly Member[]): Look | null {
+function quickLook(fd: number, members: readonly Member[], tally: Tally): Look | null {
   const [first] = members;
   if (first === undefined || first.kind !== 'entries') return null;
   const look: Look = { manifest: null, config: null, setup: null, dump: null };
   const viewer = new Viewer(look);
+  tally.bytes += first.size;
   for (const event of new TarReader().push(inflateMember(readMember(fd, first), first))) viewer.see(event);
   if (look.manifest === null || look.config === null) return null;
   for (let index = members.length - 1; index > 0 && look.dump === null; index -= 1) {
     const member = members[index] as Member;
     if (member.kind !== 'first') continue;
     const { header, bytes } = fileHeader(fd, member);
+    tally.bytes += peekedBytes(member);
     if (roleOf(header) !== 'datastore') continue;
     const wanted = Math.min(HEADER_SIZE, header.size);
     const pieces = [peekBlock(fd, member, PEEK_BYTES).subarray(bytes)];
+    tally.bytes += peekedBytes(member);
     for (let at = index + 1; sizeOf(pieces) < wanted && members[at]?.kind === 'continuation'; at += 1) {
       pieces.push(peekBlock(fd, members[at] as Member, PEEK_BYTES));
+      tally.bytes += peekedBytes(members[at] as Member);
     }
     // One that is cut off here is found out from its beginning.
     if (sizeOf(pieces) < wanted) return null;
@@ -185,11 +205,15 @@ function sizeOf(pieces: readonly Buffer[]): number {
 }
 
 /** Reads until all have been seen that decide something; setup.json may be absent, and is not waited for. */
-async function longLook(fd: number, size: number, signal: AbortSignal): Promise<Look> {
+async function longLook(fd: number, size: number, signal: AbortSignal, tally: Tally): Promise<Look> {
   if (size === 0) throw notAnArchive('it is empty');
   const look: Look = { manifest: null, config: null, setup: null, dump: null };
   const viewer = new Viewer(look);
-  for await (const event of readStream(fd, size, signal)) {
+  const before = tally.bytes;
+  const onRead = (bytes: number) => {
+    tally.bytes = before + bytes;
+  };
+  for await (const event of readStream(fd, size, signal, onRead)) {
     viewer.see(event);
     if (viewer.complete) break;
   }

@@ -8,7 +8,14 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { BLOCK_BYTES, checksumLine, type EntryHeader, type SpareBuffers, workspaceEntry } from './archive/index.js';
+import {
+  BLOCK_BYTES,
+  checksumLine,
+  type EntryHeader,
+  entryLine,
+  type SpareBuffers,
+  workspaceEntry,
+} from './archive/index.js';
 import type { Warning } from './events.js';
 import type { LeftOut } from './options.js';
 import { inOrder, type WorkerPool } from './pool.js';
@@ -32,11 +39,12 @@ export interface Packing {
   onWarning(warning: Warning): void;
 }
 
-/** A member, and the lines for SHA256SUMS of the files that are complete with it. */
+/** A member, the lines for SHA256SUMS of the files that are complete with it, and those for INDEX.jsonl of the entries that begin in it. */
 export interface PackedMember {
   /** Belongs to the receiver. */
   member: Uint8Array<ArrayBuffer> | null;
   checksums: string;
+  index: string;
 }
 
 /** A large file while its segments are packed. */
@@ -52,7 +60,7 @@ interface LargeFile {
 
 type Packed =
   | { type: 'group'; result: GroupResult }
-  | { type: 'segment'; result: SegmentResult; file: LargeFile; last: boolean };
+  | { type: 'segment'; result: SegmentResult; file: LargeFile; first: boolean; last: boolean };
 
 /** Packs a workspace once, and counts what it packed. */
 export class PackedWorkspace {
@@ -126,11 +134,12 @@ export class PackedWorkspace {
       const { header, fd } = file;
       for (let offset = 0; offset === 0 || offset < header.size; offset += BLOCK_BYTES) {
         const length = Math.min(BLOCK_BYTES, header.size - offset);
+        const first = offset === 0;
         const last = offset + length >= header.size;
         yield async () => {
           const [buffer, target] = [buffers.take(), buffers.take()];
-          const task = { fd, offset, length, header: offset === 0 ? header : null, level, buffer, target };
-          return { type: 'segment', result: await pool.run('segment', task, [buffer, target]), file, last };
+          const task = { fd, offset, length, header: first ? header : null, level, buffer, target };
+          return { type: 'segment', result: await pool.run('segment', task, [buffer, target]), file, first, last };
         };
       }
     }
@@ -145,12 +154,13 @@ export class PackedWorkspace {
     return result;
   }
 
-  #segment({ result, file, last }: Packed & { type: 'segment' }): PackedMember {
+  #segment({ result, file, first, last }: Packed & { type: 'segment' }): PackedMember {
     file.hash.update(result.content);
     file.problem ??= result.problem;
     this.bytes += result.content.length;
     this.#packing.buffers.give(result.content.buffer);
-    if (!last) return { member: result.member, checksums: '' };
+    const index = first ? entryLine(file.header) : '';
+    if (!last) return { member: result.member, checksums: '', index };
     const now = fstatSync(file.fd, { bigint: true });
     closeSync(file.fd);
     this.#opened.delete(file);
@@ -160,6 +170,6 @@ export class PackedWorkspace {
       this.#packing.onWarning({ code: 'changed', path: file.path, message: file.problem, incomplete: true });
     }
     this.files += 1;
-    return { member: result.member, checksums: checksumLine(file.hash.digest('hex'), file.header.name) };
+    return { member: result.member, checksums: checksumLine(file.hash.digest('hex'), file.header.name), index };
   }
 }

@@ -26,7 +26,7 @@ import {
   temporaryName,
 } from './archive/index.js';
 import { findCarriedOver } from './carry-over.js';
-import { commit, inodeOf } from './commit.js';
+import { commit, inodeOf, unused } from './commit.js';
 import {
   type ClusterLease,
   leaseCluster,
@@ -446,12 +446,4 @@ function asSnapshotError(error: unknown): unknown {
 
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** A path that does not exist yet: this one, or with a number behind it. */
-async function unused(path: string): Promise<string> {
-  for (let n = 1; ; n += 1) {
-    const candidate = n === 1 ? path : `${path}-${n}`;
-    if ((await inodeOf(candidate)) === null) return candidate;
-  }
 }

@@ -106,8 +106,8 @@ describe('a tree with every oddity', () => {
   test('the entries stand in path order, the manifest first, the checksums last', () => {
     const names = entries.map(({ name }) => name);
     expect(names.slice(0, 4)).toEqual(['MANIFEST.json', 'config.yaml', 'setup.json', 'workspace/']);
-    expect(names.slice(-2)).toEqual(['datastore.sql', 'SHA256SUMS']);
-    const paths = names.slice(3, -2);
+    expect(names.slice(-3)).toEqual(['datastore.sql', 'INDEX.jsonl', 'SHA256SUMS']);
+    const paths = names.slice(3, -3);
     expect(paths.every((path) => path.startsWith('workspace/'))).toBe(true);
     // Component by component, by bytes: with the slash as the lowest byte that is one comparison.
     const keys = paths.map((path) => Buffer.from(path.replaceAll('/', '\0')));
@@ -117,7 +117,7 @@ describe('a tree with every oddity', () => {
     expect(misplaced).toEqual([]);
   });
 
-  test('nobody owns the entries, and only the five names and the checksums stand beside the workspace', () => {
+  test('nobody owns the entries, and only the five names, the index and the checksums stand beside the workspace', () => {
     expect(entries.filter(({ uid, gid, owner }) => uid !== 0 || gid !== 0 || owner !== '')).toEqual([]);
     const outside = entries.filter(({ name }) => !name.startsWith('workspace/'));
     expect(outside.map(({ name, type, mode }) => `${name} ${type} ${mode.toString(8)}`)).toEqual([
@@ -125,6 +125,7 @@ describe('a tree with every oddity', () => {
       'config.yaml 0 600',
       'setup.json 0 644',
       'datastore.sql 0 600',
+      'INDEX.jsonl 0 600',
       'SHA256SUMS 0 600',
     ]);
   });
@@ -163,8 +164,8 @@ describe('a tree with every oddity', () => {
     }
     expect(open).toBe(0);
     expect(members.at(-1)?.block.equals(Buffer.alloc(1024))).toBe(true);
-    // The dump, the checksums, and what is over 1 MiB.
-    const split = entries.filter(({ name, size }) => name.startsWith('workspace/') && size > MIB).length + 2;
+    // The dump, the index, the checksums, and what is over 1 MiB.
+    const split = entries.filter(({ name, size }) => name.startsWith('workspace/') && size > MIB).length + 3;
     expect(members.filter(({ kind }) => kind === 'F')).toHaveLength(split);
   });
 
@@ -200,6 +201,7 @@ describe('a tree with every oddity', () => {
       source: { home: install.home, workspace: install.workspace },
       datastore: { database: 'leoflow_dev' },
       checksums: 'SHA256SUMS',
+      index: 'INDEX.jsonl',
     });
   });
 });

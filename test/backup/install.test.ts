@@ -119,6 +119,7 @@ describe('setup.json', () => {
       'config.yaml',
       'workspace/',
       'datastore.sql',
+      'INDEX.jsonl',
       'SHA256SUMS',
     ]);
   });
@@ -194,7 +195,10 @@ describe('the workspace', () => {
       const names = readArchive(output).map(({ name }) => name);
       expect({ value, names }).toEqual({
         value,
-        names: ['MANIFEST.json', 'config.yaml', 'workspace/', 'workspace/here', 'datastore.sql', 'SHA256SUMS'],
+        names: [
+          ...['MANIFEST.json', 'config.yaml', 'workspace/', 'workspace/here', 'datastore.sql'],
+          ...['INDEX.jsonl', 'SHA256SUMS'],
+        ],
       });
     }
   });

@@ -52,7 +52,8 @@ const backUp = (...argv: string[]) => leoflow(['lite', 'backup', '--home', insta
 function expectArchive(bytes: Buffer): void {
   const names = entriesOf(Buffer.concat(membersOf(bytes).map(({ block }) => block))).map(({ name }) => name);
   expect(names).toEqual([
-    ...['MANIFEST.json', 'config.yaml', 'setup.json', 'workspace/', 'workspace/noise', 'datastore.sql', 'SHA256SUMS'],
+    ...['MANIFEST.json', 'config.yaml', 'setup.json', 'workspace/', 'workspace/noise', 'datastore.sql'],
+    ...['INDEX.jsonl', 'SHA256SUMS'],
   ]);
 }
 

@@ -103,6 +103,7 @@ beforeAll(async () => {
     tree,
     'workspace',
     'datastore.sql',
+    'INDEX.jsonl',
     'SHA256SUMS',
     'setup.json',
     'config.yaml',

@@ -1,4 +1,4 @@
-/** Restores that are broken off: in a process of their own, at a step that a test names. */
+/** Restores and extractions that are broken off: in a process of their own, at a step that a test names. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ export interface Fault {
   /** Only calls that mention this count. */
   like?: string;
   /** The phase from whose beginning on they count. Default: all of them. */
-  from?: 'stage' | 'commit' | 'finish';
+  from?: 'stage' | 'commit' | 'finish' | 'place';
   /** The number of the call, from 1 on; 0 for none. */
   at: number;
   /** And all behind it. */
@@ -67,8 +67,12 @@ export interface Process<R> {
   ended: Promise<Outcome<R>>;
 }
 
-type Calls = { restore: Library.RestoreResult; recover: Library.RecoverResult };
-type Options = { restore: Library.RestoreOptions & { input: string }; recover: Library.RecoverOptions };
+type Calls = { restore: Library.RestoreResult; recover: Library.RecoverResult; extract: Library.ExtractResult };
+type Options = {
+  restore: Library.RestoreOptions & { input: string };
+  recover: Library.RecoverOptions;
+  extract: Library.ExtractOptions & { archive: string };
+};
 
 const HOOK = new URL('fault-hook.mjs', import.meta.url).href;
 const PROGRAM = fileURLToPath(new URL('restore-process.mjs', import.meta.url));
@@ -84,7 +88,7 @@ export interface ProcessSettings {
   leaving?: boolean;
 }
 
-/** Starts a restore or a recovery. */
+/** Starts a restore, a recovery or an extraction. */
 export function start<C extends keyof Calls>(
   call: C,
   options: Options[C],

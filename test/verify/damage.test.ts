@@ -176,7 +176,7 @@ describe('a damaged header of a member', () => {
 
   for (const [field, at] of Object.entries(fields)) {
     test(`${field}: what is behind it is read`, async () => {
-      const bytes = changed((members[1] as Member).offset + at, (members.at(-4) as Member).offset + 400);
+      const bytes = changed((members[1] as Member).offset + at, (members.at(-6) as Member).offset + 400);
       const verdict = await shelf.verdict(bytes);
       expect(verdict.verdict).toBe('damaged');
       // The second damage is in the dump, at the other end.

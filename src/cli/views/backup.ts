@@ -1,14 +1,12 @@
 /**
  * A backup, for people: its phases, and a summary of what is in the archive and what is not.
  */
-import type { BackupPhase, BackupResult, LeftOut } from '../../index.js';
-import { formatBytes, formatCount, formatDirectories, formatNumber, printable } from '../format.js';
+import type { BackupPhase, BackupResult } from '../../index.js';
+import { formatBytes, formatCount, formatNumber, printable } from '../format.js';
 import type { Colours } from '../streams.js';
-import { columns, dumpText, rowsOf, tableLines, timeText, treeText, versionText } from './table.js';
+import { leftOutTexts } from './left-out.js';
+import { dumpText, rowsOf, tableLines, timeText, treeText, versionText } from './table.js';
 import { STOPPING, type SummaryStyle, type View } from './view.js';
-
-/** As many rules are listed without `--verbose`. */
-const RULES_SHOWN = 10;
 
 /** How a backup is told. */
 export const backupView: View<BackupPhase, BackupResult> = {
@@ -58,20 +56,6 @@ function sizeText(result: BackupResult): string {
 
 function contentBytes({ workspace, datastore }: BackupResult): number {
   return workspace.bytes + datastore.bytes;
-}
-
-function leftOutTexts(leftOut: readonly LeftOut[], verbose: boolean): string[] {
-  const shown = verbose ? leftOut : leftOut.slice(0, RULES_SHOWN);
-  const texts = columns(shown.map((rule) => [printable(rule.rule), amountText(rule)]));
-  const hidden = leftOut.length - shown.length;
-  return hidden > 0 ? [...texts, `and ${formatCount(hidden, 'more rule')}; --verbose lists all`] : texts;
-}
-
-function amountText({ directories, files }: LeftOut): string {
-  const parts: string[] = [];
-  if (directories > 0) parts.push(formatDirectories(directories));
-  if (files > 0) parts.push(formatCount(files, 'file'));
-  return parts.join(', ');
 }
 
 /** The last word on an archive that lacks something. */

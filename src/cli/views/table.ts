@@ -21,6 +21,12 @@ export function rowsOf(label: string, texts: readonly string[]): Row[] {
   return texts.map((text, index) => [index === 0 ? label : '', text]);
 }
 
+/** The first of so many, and how many there are beside. */
+export function listed(texts: readonly string[], count: number, most: number): string[] {
+  const shown = texts.slice(0, most);
+  return count > shown.length ? [...shown, `and ${formatCount(count - shown.length, 'more', 'more')}`] : shown;
+}
+
 /** Names in a column of their own, each with what is said of it. They must be printable. */
 export function columns(pairs: readonly (readonly [name: string, text: string])[]): string[] {
   const width = Math.max(0, ...pairs.map(([name]) => name.length));

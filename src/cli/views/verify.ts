@@ -4,7 +4,7 @@
 import type { Verdict, VerifyPhase, VerifyResult } from '../../index.js';
 import { formatBytes, formatCount, printable } from '../format.js';
 import type { Colours } from '../streams.js';
-import { rowsOf, tableLines, timeText } from './table.js';
+import { listed, rowsOf, tableLines, timeText } from './table.js';
 import { STOPPING, type View } from './view.js';
 
 /** As many damaged entries are listed without `--verbose`. */
@@ -81,10 +81,4 @@ function badLines(verdict: Verdict, verbose: boolean, colours: Colours): string[
     ),
   ];
   return [`${colours.red(WORDS[verdict.verdict])}: ${nameOf(verdict)}`, ...tableLines(rows, colours)];
-}
-
-/** The first of so many. */
-function listed(texts: readonly string[], count: number, most: number): string[] {
-  const shown = texts.slice(0, most);
-  return count > shown.length ? [...shown, `and ${formatCount(count - shown.length, 'more', 'more')}`] : shown;
 }

@@ -10,6 +10,14 @@ export {
   encodeFileHeader,
 } from './entries.js';
 export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
+export {
+  entryLine,
+  type IndexLine,
+  leftOutLine,
+  MAX_INDEX_LINE,
+  memberLine,
+  parseIndexLine,
+} from './index-lines.js';
 export { ChecksumLedger, type ListDifference, ownText, parseChecksumLine, partOf } from './ledger.js';
 export { Lines } from './lines.js';
 export {

@@ -29,6 +29,8 @@ export interface Manifest {
   datastore?: { database: string; server_version: string; pg_dump_version: string };
   /** Name of the entry that lists the SHA-256 of every other regular entry. It is the last one: its absence means truncation. */
   checksums?: string;
+  /** Name of the entry that lists all others and where they are. */
+  index?: string;
 }
 
 /** A manifest is a few hundred bytes. */
@@ -78,7 +80,7 @@ export function decodeManifest(content: Buffer): Manifest {
   for (const field of ['leoflow_version', 'created_at'] as const) {
     if (!isLine(manifest[field])) throw invalid(`has no usable ${field}`);
   }
-  for (const field of ['postgres_version', 'writer', 'checksums'] as const) {
+  for (const field of ['postgres_version', 'writer', 'checksums', 'index'] as const) {
     if (manifest[field] !== undefined && typeof manifest[field] !== 'string') throw invalid(`has no usable ${field}`);
   }
   for (const field of ['source', 'datastore'] as const) {

@@ -13,6 +13,7 @@ export const ENTRY = {
   config: 'config.yaml' as ArchivePath,
   setup: 'setup.json' as ArchivePath,
   datastore: 'datastore.sql' as ArchivePath,
+  index: 'INDEX.jsonl' as ArchivePath,
   checksums: 'SHA256SUMS' as ArchivePath,
   workspace: 'workspace/' as ArchivePath,
 } as const;

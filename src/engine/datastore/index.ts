@@ -2,7 +2,13 @@
  * The datastore: finding it, dumping it, and bringing a dump back. Other folders import nothing but this.
  */
 export type { Session } from './cluster/admin.js';
-export { type ClusterLease, type ClusterReport, inspectCluster, leaseCluster } from './cluster/lease.js';
+export {
+  type ClusterLease,
+  type ClusterReport,
+  inspectCluster,
+  leaseCluster,
+  requireStartable,
+} from './cluster/lease.js';
 export { clusterRuns, type ServedCluster, serveCluster, stopCluster } from './cluster/serve.js';
 export { requireShortSocket } from './cluster/server.js';
 export { previousName, type SwapNames } from './cluster/swap.js';

@@ -8,7 +8,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { damaged, type Manifest, placeOf, type Role, readStream } from '../archive/index.js';
+import { damaged, ENTRY, type Manifest, placeOf, type Role, readStream } from '../archive/index.js';
 import { RowCounter } from '../datastore/index.js';
 import { throwIfAborted } from '../errors.js';
 import { cutRuns, type Run } from '../member-runs.js';
@@ -68,7 +68,8 @@ class IndexedSide extends ArchiveSide implements Side {
   async *entries(): AsyncGenerator<ListedEntry[]> {
     const { archive, pool, onRead, signal } = this.options;
     const sums = new ListedSums(archive.handle.fd, this.#runs.find(isRole('checksums')));
-    const rest = this.#runs.filter((run) => !isRole('checksums')(run) && !isRole('datastore')(run));
+    const isPassedOver = [isRole('checksums'), isRole('datastore'), isIndex];
+    const rest = this.#runs.filter((run) => !isPassedOver.some((is) => is(run)));
     for await (const { run, json } of inOrder(this.#jobs(rest), 3 * pool.workers)) {
       throwIfAborted(signal);
       const batch: ListedEntry[] = [];
@@ -119,6 +120,11 @@ class IndexedSide extends ArchiveSide implements Side {
 
 function isRole(role: Role): (run: Run) => boolean {
   return (run) => run.type === 'file' && run.role === role;
+}
+
+/** It stands behind the dump, and so does its line in SHA256SUMS. */
+function isIndex(run: Run): boolean {
+  return run.type === 'file' && run.name === ENTRY.index;
 }
 
 function sizeOf(run: Run): number {

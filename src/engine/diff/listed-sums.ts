@@ -1,9 +1,8 @@
 /**
  * SHA256SUMS of an archive of ours, read along with its entries: its lines stand in their order, so neither side has to be kept.
  */
-import { StringDecoder } from 'node:string_decoder';
-import { damaged, ENTRY, inflateMember, parseChecksumLine, quoted, readMember } from '../archive/index.js';
-import type { Run } from '../member-runs.js';
+import { damaged, ENTRY, parseChecksumLine, quoted } from '../archive/index.js';
+import { linesOf, type Run } from '../member-runs.js';
 
 /** The checksums that an archive lists. */
 export class ListedSums {
@@ -12,7 +11,7 @@ export class ListedSums {
   /** @param list the members of SHA256SUMS */
   constructor(fd: number, list: Run | undefined) {
     if (list?.type !== 'file') throw damaged(`there is no ${ENTRY.checksums} in it`);
-    this.#lines = linesOf(fd, list);
+    this.#lines = singly(linesOf(fd, list));
   }
 
   /** The checksum of the entry that stands next. @throws ARCHIVE_DAMAGED where another is listed there */
@@ -24,13 +23,6 @@ export class ListedSums {
   }
 }
 
-function* linesOf(fd: number, { segments }: Run & { type: 'file' }): Generator<string> {
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
-  for (const { member, skip, length } of segments) {
-    const content = inflateMember(readMember(fd, member), member).subarray(skip, skip + length);
-    const lines = (rest + decoder.write(content)).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-  }
+function* singly(batches: Iterable<string[]>): Generator<string> {
+  for (const lines of batches) yield* lines;
 }

@@ -28,13 +28,16 @@ export {
 export { checkPlaces } from './place-check.js';
 export { type SalvageResult, type SalvageTask, salvageMember } from './salvage.js';
 export { type ScanResult, type ScanTask, scanShards } from './scan.js';
+export { literalPart, type Selection, Wanted } from './selection.js';
 export { type StagedDirectory, type StagedLink, StagingTree, stagingError } from './staging-tree.js';
 export {
+  besideOf,
   checkOrder,
   type InflateResult,
   type InflateTask,
   inflateSegment,
   isBelow,
+  isHeld,
   MAX_KNOWN_BYTES,
   type Unpacked,
   type UnpackResult,

@@ -17,6 +17,7 @@ import {
   type EntryHeader,
   encodeEntries,
   encodeFileHeader,
+  entryLine,
   workspaceEntry,
 } from '../archive/index.js';
 import { systemErrorCode, systemErrorText } from '../errors.js';
@@ -37,6 +38,8 @@ export interface GroupResult {
   member: Uint8Array<ArrayBuffer> | null;
   /** Lines for SHA256SUMS. */
   checksums: string;
+  /** Lines for INDEX.jsonl, of all entries. */
+  index: string;
   files: number;
   directories: number;
   symlinks: number;
@@ -80,6 +83,7 @@ export async function packGroup({ root, table, level, target }: GroupTask): Prom
   const result: GroupResult = {
     member: null,
     checksums: '',
+    index: '',
     files: 0,
     directories: 0,
     symlinks: 0,
@@ -95,6 +99,7 @@ export async function packGroup({ root, table, level, target }: GroupTask): Prom
       const entry = readEntry(row, path, result.warnings);
       if (entry === null) continue;
       entries.push(entry);
+      result.index += entryLine(entry);
       if (entry.kind === 'directory') result.directories += 1;
       else if (entry.kind === 'symlink') result.symlinks += 1;
       else {

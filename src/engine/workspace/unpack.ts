@@ -9,9 +9,11 @@ import {
   checksumLine,
   comparePaths,
   damaged,
+  ENTRY,
   hardLinkTarget,
   inflateMember,
   type Member,
+  type Place,
   placeOf,
   quoted,
   type Role,
@@ -21,7 +23,9 @@ import {
   unsafe,
   workspaceEntry,
 } from '../archive/index.js';
+import { SnapshotError } from '../errors.js';
 import { carrying } from './carried-error.js';
+import { type Selection, Wanted } from './selection.js';
 import { type StagedDirectory, type StagedLink, StagingTree } from './staging-tree.js';
 
 /** A block of whole entries. */
@@ -33,6 +37,8 @@ export interface UnpackTask {
   root: string | null;
   /** Whether the member has to be to the last bit as it was written. */
   seals: boolean;
+  /** What of it is wanted; null for all. */
+  selection: Selection | null;
 }
 
 export interface UnpackResult extends Unpacked {
@@ -43,10 +49,12 @@ export interface UnpackResult extends Unpacked {
   lastIsLeaf: boolean;
   /** Whether something lies below an entry that is no directory. */
   collides: boolean;
-  /** Known files at the top that lie in the block. */
+  /** Known files at the top that lie in the block; with a selection only the checksums. */
   known: { role: Role; content: Uint8Array }[];
   /** Whether the block holds the end-of-archive marker. */
   ended: boolean;
+  /** Patterns of the selection that have met something. */
+  met: string[];
 }
 
 /** What came out of some entries of the workspace. */
@@ -82,10 +90,10 @@ export interface InflateResult {
 export const MAX_KNOWN_BYTES = 16 << 20;
 
 /** Unpacks a block of whole entries into the staging tree. */
-export const unpackBlock = carrying(({ fd, member, root, seals }: UnpackTask): UnpackResult => {
+export const unpackBlock = carrying(({ fd, member, root, seals, selection }: UnpackTask): UnpackResult => {
   const block = blockOf(fd, member, seals);
   const reader = new TarReader();
-  const sink = new WorkspaceSink(root);
+  const sink = new WorkspaceSink(root, selection);
   const known: UnpackResult['known'] = [];
   let first: string | null = null;
   let last: string | null = null;
@@ -112,14 +120,19 @@ export const unpackBlock = carrying(({ fd, member, root, seals }: UnpackTask): U
           done = () => sink.done();
         } else if (header.kind === 'special') {
           throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
-        } else if (header.kind === 'file' && place.type === 'other' && place.path !== null) {
-          sink.pass(place.path);
-          take = (bytes) => sink.content(bytes);
-          done = () => sink.done();
-        } else if (header.kind === 'file' && place.type === 'known') {
-          const pieces: Buffer[] = [];
-          take = (bytes) => void pieces.push(bytes);
-          done = () => void known.push({ role: place.role, content: Buffer.concat(pieces) });
+        } else if (header.kind === 'file') {
+          const { name, role } = besideOf(place);
+          if (name === null) continue;
+          const pieces: Buffer[] | null = role !== null && isHeld(role, selection) ? [] : null;
+          sink.beginBeside(name, header);
+          take = (bytes) => {
+            pieces?.push(bytes);
+            sink.content(bytes);
+          };
+          done = () => {
+            if (pieces !== null && role !== null) known.push({ role, content: Buffer.concat(pieces) });
+            sink.done();
+          };
         }
       }
     }
@@ -127,7 +140,7 @@ export const unpackBlock = carrying(({ fd, member, root, seals }: UnpackTask): U
   } finally {
     sink.close();
   }
-  return { ...sink.unpacked, first, last, lastIsLeaf, collides, known, ended: reader.ended };
+  return { ...sink.unpacked, first, last, lastIsLeaf, collides, known, ended: reader.ended, met: sink.met };
 });
 
 /** Inflates a block of a large file, and puts its content into its place. */
@@ -166,11 +179,26 @@ const SHARED_BYTES = 64 << 10;
 /** Memory of this thread for compressed bytes, used again by every task. */
 const scratch = Buffer.allocUnsafeSlow(2 << 20);
 
+/** What a file beside the workspace is called, and which of the known ones it is. */
+export function besideOf(place: Place): { name: ArchivePath | null; role: Role | null } {
+  if (place.type === 'known') return { name: ENTRY[place.role], role: place.role };
+  return { name: place.type === 'other' ? place.path : null, role: null };
+}
+
+/** Whether a known file is handed over as a whole: with a selection it is staged like any other, but what the checksums say has to be known. */
+export function isHeld(role: Role, selection: Selection | null): boolean {
+  return selection === null || role === 'checksums';
+}
+
+/** What stands beside the workspace holds secrets, whatever its mode says. */
+const PRIVATE_MODE = 0o600;
+
 /** A file whose content is coming. */
 interface SinkFile {
-  name: ArchivePath;
-  /** Null where it goes nowhere. */
-  target: { path: string; header: TarHeader; fd: number | null } | null;
+  /** Null where it has no line in SHA256SUMS. */
+  name: ArchivePath | null;
+  /** Null where nobody wants it but for its checksum. */
+  target: { path: string; header: TarHeader; tree: StagingTree | null; fd: number | null } | null;
   position: number;
   hash: Hash;
 }
@@ -179,42 +207,58 @@ interface SinkFile {
 export class WorkspaceSink {
   readonly unpacked: Unpacked = { checksums: '', directories: [], links: [], files: 0, bytes: 0 };
   readonly #tree: StagingTree | null;
+  /** Where files beside the workspace go; null to check them only. */
+  readonly #beside: StagingTree | null;
+  readonly #wanted: Wanted | null;
   #file: SinkFile | null = null;
 
-  /** @param root the staging tree; null to check only */
-  constructor(root: string | null) {
+  /**
+   * @param root the staging tree; null to check only
+   * @param selection what is wanted, and where files beside the workspace go; null for all of the workspace, and nothing else
+   */
+  constructor(root: string | null, selection: Selection | null = null) {
     this.#tree = root === null ? null : new StagingTree(root);
+    this.#beside = selection === null || selection.beside === null ? null : new StagingTree(selection.beside);
+    this.#wanted = selection === null ? null : new Wanted(selection.patterns);
+  }
+
+  /** Patterns of the selection that have met something. */
+  get met(): string[] {
+    return this.#wanted?.met ?? [];
   }
 
   /** @throws ARCHIVE_UNSAFE, STAGING_FULL, STAGING_WRITE */
   begin(path: string, header: TarHeader): void {
     const { kind, mode, mtime } = header;
     if (kind === 'special') throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
+    if (this.#wanted?.takes(workspaceEntry(path, kind === 'directory')) === false) return;
     if (kind === 'directory') {
       this.#tree?.createDirectory(path);
       this.unpacked.directories.push({ path, mode, mtime });
     } else if (kind === 'file') {
-      const fd = this.#tree?.createFile(path, mode) ?? null;
-      const name = workspaceEntry(path, false);
-      this.#file = { name, target: { path, header, fd }, position: 0, hash: createHash('sha256') };
+      this.#open(workspaceEntry(path, false), { path, header, tree: this.#tree });
     } else {
       // Now, while there is no link that the path could lead through.
       this.#tree?.createDirectory(dirname(path));
-      const target = kind === 'hardlink' ? hardLinkTarget(header.linkname, header.name) : linkTarget(header);
+      const target = kind === 'hardlink' ? this.#contentOf(header) : linkTarget(header);
       this.unpacked.links.push({ path, kind, target, mtime });
     }
   }
 
-  /** Takes a file that is none of the workspace, only for its checksum. */
-  pass(name: ArchivePath): void {
-    this.#file = { name, target: null, position: 0, hash: createHash('sha256') };
+  /** A file that is none of the workspace; without a selection it is only taken for its checksum, and a known file not even for that. */
+  beginBeside(name: ArchivePath, header: TarHeader): void {
+    if (this.#wanted === null) {
+      if (placeOf(name, 'other').type === 'other') this.#open(name, null);
+    } else if (this.#wanted.takes(name)) {
+      this.#open(name, { path: name, header: { ...header, mode: PRIVATE_MODE }, tree: this.#beside });
+    }
   }
 
   content(bytes: Buffer): void {
     const file = this.#file;
     if (file === null) return;
     const { target } = file;
-    if (target !== null && target.fd !== null) this.#tree?.write(target.path, target.fd, bytes, file.position);
+    if (target !== null && target.fd !== null) target.tree?.write(target.path, target.fd, bytes, file.position);
     file.position += bytes.length;
     file.hash.update(bytes);
   }
@@ -223,10 +267,10 @@ export class WorkspaceSink {
     const file = this.#file;
     if (file === null) return;
     this.#file = null;
-    this.unpacked.checksums += checksumLine(file.hash.digest('hex'), file.name);
+    if (file.name !== null) this.unpacked.checksums += checksumLine(file.hash.digest('hex'), file.name);
     if (file.target === null) return;
-    const { path, header, fd } = file.target;
-    if (fd !== null) this.#tree?.finishFile(path, fd, header.mode, header.mtime);
+    const { path, header, tree, fd } = file.target;
+    if (fd !== null) tree?.finishFile(path, fd, header.mode, header.mtime);
     this.unpacked.files += 1;
     this.unpacked.bytes += file.position;
   }
@@ -235,7 +279,27 @@ export class WorkspaceSink {
   close(): void {
     const target = this.#file?.target;
     this.#file = null;
-    if (target?.fd != null) this.#tree?.finishFile(target.path, target.fd, 0o600, 0);
+    if (target?.fd != null) target.tree?.finishFile(target.path, target.fd, 0o600, 0);
+  }
+
+  /** Where the content of a hard link stands. @throws ARCHIVE_UNSAFE, ENTRY_NO_FILE where that is not wanted */
+  #contentOf({ name, linkname }: TarHeader): string {
+    const target = hardLinkTarget(linkname, name);
+    const entry = workspaceEntry(target, false);
+    if (this.#wanted?.takes(entry) !== false) return target;
+    throw new SnapshotError('ENTRY_NO_FILE', `${quoted(name)} is a hard link: its content stands in ${quoted(entry)}`, {
+      hint: 'extract that one, too; nothing was changed',
+    });
+  }
+
+  #open(name: ArchivePath, target: { path: string; header: TarHeader; tree: StagingTree | null } | null): void {
+    this.#file = {
+      // The list does not list itself.
+      name: name === ENTRY.checksums ? null : name,
+      target: target && { ...target, fd: target.tree?.createFile(target.path, target.header.mode) ?? null },
+      position: 0,
+      hash: createHash('sha256'),
+    };
   }
 }
 

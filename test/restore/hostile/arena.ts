@@ -168,10 +168,10 @@ export function refusesEveryWay(arena: () => Arena, ingredients: Ingredients = {
   };
 }
 
-/** The error that a restore ends with; anything but a SnapshotError fails the test. */
+/** The error that something ends with; anything but a SnapshotError fails the test. */
 export async function failure(promise: Promise<unknown>): Promise<SnapshotError> {
   const outcome = await promise.then(
-    () => new Error('it was restored'),
+    () => new Error('it went well'),
     (error: unknown) => error,
   );
   if (outcome instanceof Error && outcome.name === 'SnapshotError') return outcome as SnapshotError;

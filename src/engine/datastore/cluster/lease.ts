@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { SnapshotError } from '../../errors.js';
-import { type Connection, DATABASE } from '../connection.js';
+import { type Connection, DATABASE, pgdataOf } from '../connection.js';
 import { type Datastore, type DatastoreOptions, describe, majorOf, type ServerFacts } from '../open.js';
 import { literal, PsqlError, queryFailure, queryJson } from '../psql.js';
 import { requirePsqlWithRestrict } from '../replay/restrict.js';
@@ -12,7 +12,7 @@ import { findTool, requirePsql, type Tool, type ToolSearch, toolMissing } from '
 import type { Admin } from './admin.js';
 import { bringUp, type ClusterUp } from './bring-up.js';
 import { findCluster, maintenanceOf } from './find.js';
-import { findInitdb } from './server.js';
+import { findInitdb, findServer, requireAccount, requireShortSocket } from './server.js';
 
 /** A cluster that is up for the duration of a restore. */
 export interface ClusterLease extends Admin, Pick<ClusterUp, 'state' | 'release'> {
@@ -140,6 +140,19 @@ export async function inspectCluster(options: DatastoreOptions): Promise<Cluster
     userTables: liveExists && (await hasUserTables(psql.path, connection, search.signal)),
     source: sourceOf(connection, server),
   };
+}
+
+/**
+ * Checks what bringing up a server that does not run would find out first. Starts nothing, makes nothing.
+ *
+ * @throws `TOOL_NOT_FOUND`, `CLUSTER_ROOT`, `CLUSTER_START`
+ */
+export async function requireStartable(options: DatastoreOptions, found: ClusterReport): Promise<void> {
+  const search = { home: resolve(options.home), pgBin: options.pgBin, signal: options.signal };
+  if (found.state === 'stopped') await findServer(search, found.serverMajor ?? 0);
+  if (found.state !== 'absent') return;
+  requireShortSocket(pgdataOf(search.home));
+  await requireAccount(search.home);
 }
 
 function sourceOf(connection: Connection, server: ServerFacts): string {

@@ -210,6 +210,13 @@ async function accountFor(path: string): Promise<Account | undefined> {
   });
 }
 
+/** Refuses to make a cluster of root's, in a home that need not be there yet. @throws `CLUSTER_ROOT` */
+export async function requireAccount(home: string): Promise<void> {
+  let place = home;
+  while (!(await exists(place))) place = dirname(place);
+  await accountFor(place);
+}
+
 /**
  * Refuses a data directory whose socket would have too long a path.
  *

@@ -1,0 +1,100 @@
+import type { Readable } from 'node:stream';
+import type { Manifest } from './archive/index.js';
+import type { ArchivePart, Large } from './contents/breakdown.js';
+import type { ContentsEntry } from './contents.js';
+import type { RestoreProgress } from './events.js';
+import type { LeftOut } from './options.js';
+import type { Outlook } from './outlook.js';
+
+/** What `list()` is asked to do. */
+export interface ListOptions {
+  /** The archive: a path, or a stream of its bytes (copied to a private temporary file first). */
+  archive: string | Readable;
+  /**
+   * What to list: names as they stand in the archive, or patterns of `*`, `?`, `[…]` and `**`. An entry beneath a directory that is chosen is chosen, too.
+   * Default: everything.
+   */
+  patterns?: readonly string[];
+  /** Stops it; the promise rejects with `INTERRUPTED`. */
+  signal?: AbortSignal;
+  /** Receives entries and progress, synchronously; it must not throw. */
+  onEvent?: (event: ListEvent) => void;
+}
+
+/** What `list()` says while it runs. */
+export type ListEvent =
+  | { type: 'phase'; phase: 'list' }
+  /** Only where all of the archive has to be read. */
+  | { type: 'progress'; progress: RestoreProgress }
+  /** Something worth knowing that is not an error, one sentence. */
+  | { type: 'note'; message: string }
+  /** An entry that was chosen, in the order of the archive. */
+  | { type: 'entry'; entry: ContentsEntry };
+
+/** How an archive was looked into. Sizes are in bytes. */
+export interface Look {
+  /** As it was named; null for a stream. */
+  archive: string | null;
+  /** Of the archive. */
+  size: number;
+  /** Where its entries are known from: its index, or reading all of it. */
+  source: 'index' | 'archive';
+  /** How much of the archive was read. */
+  bytesRead: number;
+  durationMs: number;
+}
+
+/** What `list()` found; the entries themselves are told as events. */
+export interface ListResult extends Look {
+  /** Entries that were chosen, and the bytes of those that are files. */
+  entries: number;
+  bytes: number;
+  /** Patterns that chose nothing. */
+  unmatched: string[];
+}
+
+/** What `inspect()` is asked to do. */
+export interface InspectOptions {
+  /** The archive: a path, or a stream of its bytes (copied to a private temporary file first). */
+  archive: string | Readable;
+  /** As many of the largest directories and files are found, up to 1,000. Default: 10. */
+  top?: number;
+  /** The Leoflow home that it might be restored to. Default: `~/.leoflow` of the invoking user (of `$SUDO_USER` under sudo). */
+  home?: string;
+  /** The datastore there, as a libpq URI or keyword/value string. Default: the home's managed cluster, then its Docker port. */
+  dsn?: string;
+  /** Directory of the PostgreSQL programs. Default: the install's own, then `PATH`, then the usual places. */
+  pgBin?: string;
+  /** Stops it; the promise rejects with `INTERRUPTED`. */
+  signal?: AbortSignal;
+  /** Receives progress, synchronously; it must not throw. */
+  onEvent?: (event: InspectEvent) => void;
+}
+
+/** The phases: the archive is read; it is looked at what is here. */
+export type InspectPhase = 'read' | 'judge';
+
+/** What `inspect()` says while it runs. */
+export type InspectEvent =
+  | { type: 'phase'; phase: InspectPhase }
+  /** Only where all of the archive has to be read. */
+  | { type: 'progress'; progress: RestoreProgress }
+  /** Something worth knowing that is not an error, one sentence. */
+  | { type: 'note'; message: string };
+
+/** What `inspect()` found. Sizes are in bytes. */
+export interface InspectResult extends Look {
+  /** Gzip members; null where it is read as one stream. */
+  members: number | null;
+  manifest: Manifest;
+  /** Those that there are, in the order of the archive. */
+  parts: ArchivePart[];
+  /** What is in the workspace. */
+  workspace: { files: number; directories: number; links: number; bytes: number };
+  /** Of the workspace, largest first; a directory with all that is beneath it. */
+  largest: { directories: Large[]; files: Large[] };
+  /** What the rules left out of the workspace, most first, 1,000 at most; null where the archive does not say. */
+  leftOut: LeftOut[] | null;
+  /** Whether it could be restored here. */
+  outlook: Outlook;
+}

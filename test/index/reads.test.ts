@@ -1,0 +1,82 @@
+/** How much of an archive is read to know what is in it. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openContents } from '../../src/engine/contents.js';
+import { openArchive } from '../../src/engine/opened-archive.js';
+import { blocksOf, directory, type Forged, file, indexed, largeFile, streamed } from '../support/forge/archive.js';
+import { Shelf, withIndex } from './support.js';
+
+const MIB = 1 << 20;
+let shelf: Shelf;
+beforeAll(() => {
+  shelf = new Shelf();
+});
+afterAll(() => shelf?.remove());
+
+/** Bytes that this process has read from anything so far. */
+const readSoFar = () => Number(/^rchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'latin1'))?.[1]);
+
+const { signal } = new AbortController();
+
+test('of one with an index: its end, and the headers of its members', async () => {
+  const small = Array.from({ length: 2000 }, (_, n) => file(`workspace/b/${String(n).padStart(4, '0')}`, `${n}`));
+  const large = [largeFile('workspace/a', randomBytes(64 * MIB)), largeFile('workspace/c', randomBytes(16 * MIB))];
+  const [first, second] = large as [Forged, Forged];
+  const blocks = [[directory('workspace/')], [first], [directory('workspace/b/'), ...small], [second]];
+  const path = shelf.put(Buffer.concat(withIndex({ workspace: blocks })));
+
+  const before = readSoFar();
+  const { entries, contents } = await shelf.contents(path);
+  const read = readSoFar() - before;
+  expect(entries).toHaveLength(2010);
+  expect(contents.source).toBe('index');
+  expect(contents.bytesRead).toBeLessThan(MIB / 2);
+  // Looking how much that is takes a few hundred bytes, too.
+  expect(read).toBeGreaterThanOrEqual(contents.bytesRead - 100);
+  expect(read).toBeLessThan(contents.bytesRead + 4096);
+});
+
+test('of any other: all of it', async () => {
+  const workspace = [[directory('workspace/'), file('workspace/a', randomBytes(3 * MIB))]];
+  for (const archive of [streamed(blocksOf({ workspace })), indexed(blocksOf({ workspace }))]) {
+    const { contents, entries } = await shelf.contents(archive);
+    expect(contents.source).toBe('archive');
+    expect(entries).toHaveLength(7);
+    expect(contents.bytesRead).toBeGreaterThanOrEqual(archive.length);
+  }
+});
+
+test('of ten thousand members, in a moment', async () => {
+  const blocks = Array.from({ length: 10_000 }, (_, n) => [file(`workspace/${String(n).padStart(5, '0')}`, `${n}`)]);
+  const path = shelf.put(Buffer.concat(withIndex({ workspace: blocks })));
+  const opened = await openArchive(path, signal);
+  try {
+    const started = process.cpuUsage();
+    const contents = openContents(opened, signal);
+    let entries = 0;
+    for await (const batch of contents.entries()) entries += batch.length;
+    const { user, system } = process.cpuUsage(started);
+    expect(entries).toBe(10_006);
+    expect((user + system) / 1000).toBeLessThan(2000);
+  } finally {
+    await opened.handle.close();
+  }
+});
+
+test('nothing more once it is told to stop', async () => {
+  const blocks = Array.from({ length: 3000 }, (_, n) => [file(`workspace/${String(n).padStart(5, '0')}`, `${n}`)]);
+  const path = shelf.put(Buffer.concat(withIndex({ workspace: blocks, step: 512 })));
+  const stop = new AbortController();
+  const opened = await openArchive(path, stop.signal);
+  try {
+    const contents = openContents(opened, stop.signal);
+    const reading = (async () => {
+      for await (const _ of contents.entries()) stop.abort();
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    expect(contents.bytesRead).toBeLessThan(opened.bytesRead + 10_000);
+  } finally {
+    await opened.handle.close();
+  }
+});
