@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.js';
+import { completionCommand } from './commands/completion.js';
 import { diffCommand } from './commands/diff.js';
 import { liteCommand } from './commands/lite.js';
 import { pruneCommand } from './commands/prune.js';
@@ -13,6 +14,7 @@ import { uninstallCommand } from './commands/uninstall.js';
 import { verifyCommand } from './commands/verify.js';
 import { describeFailure, EXIT, exitStatusHelp, UsageError } from './exit.js';
 import { printable } from './format.js';
+import { type CommandDefinition, defineCommand } from './reference/definition.js';
 import { writeFailure } from './reporters/json.js';
 import { failureText } from './reporters/messages.js';
 import { type CommandContext, coloursFor, type Surroundings } from './streams.js';
@@ -24,6 +26,7 @@ const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [
   verifyCommand,
   diffCommand,
   pruneCommand,
+  completionCommand,
 ];
 
 /**
@@ -53,6 +56,11 @@ export async function run(argv: readonly string[], around: Surroundings, other: 
     else around.stderr.write(failureText(failure, coloursFor(around.stderr, around.env)));
     return failure.status;
   }
+}
+
+/** All that there is where no other Leoflow is, for what is generated from it. */
+export function programDefinition(): CommandDefinition {
+  return defineCommand(createProgram({ around: process, finish: () => undefined }, null));
 }
 
 function createProgram(context: CommandContext, other: string | null): Command {
@@ -164,7 +172,8 @@ function wantedReport(
   return { json: words.includes('--json'), stream: archiveOnStdout ? stderr : stdout };
 }
 
-function packageVersion(): string {
+/** The version of this program, as it is installed. */
+export function packageVersion(): string {
   const content: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   return typeof content === 'object' && content !== null && 'version' in content ? String(content.version) : 'unknown';
 }

@@ -23,10 +23,12 @@ export function addKeepOptions(command: Command): Command {
   return command
     .addOption(counted('--keep-last <n>', 'keep the newest n archives'))
     .addOption(counted('--keep-hourly <n>', 'keep the newest archive of each of the last n hours'))
-    .addOption(counted('--keep-daily <n>', '… days; hours, days, weeks, months, years without an archive do not count'))
-    .addOption(counted('--keep-weekly <n>', '… weeks, from Monday to Sunday'))
-    .addOption(counted('--keep-monthly <n>', '… months'))
-    .addOption(counted('--keep-yearly <n>', '… years'))
+    .addOption(counted('--keep-daily <n>', 'keep the newest archive of each of the last n days'))
+    .addOption(
+      counted('--keep-weekly <n>', 'keep the newest archive of each of the last n weeks, from Monday to Sunday'),
+    )
+    .addOption(counted('--keep-monthly <n>', 'keep the newest archive of each of the last n months'))
+    .addOption(counted('--keep-yearly <n>', 'keep the newest archive of each of the last n years'))
     .addOption(
       new Option(
         '--keep-within <duration>',
