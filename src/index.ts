@@ -63,7 +63,6 @@ export type {
   PruneEvent,
   PruneOptions,
   PrunePhase,
-  PruneProgress,
   PruneResult,
   Span,
   Untouched,

@@ -1,3 +1,5 @@
+import type { RestoreProgress } from './events.js';
+
 /** What `prune()` is asked to do. */
 export interface PruneOptions {
   /** The directory with the archives. What lies below its subdirectories is not looked at. */
@@ -43,20 +45,11 @@ export interface Span {
 /** The phases, in their order. */
 export type PrunePhase = 'look' | 'remove';
 
-/** How far the reading is of archives that have to be read as a whole. Cumulative counts; every field only grows. */
-export interface PruneProgress {
-  files: number;
-  bytes: number;
-  dumpBytes: number;
-  /** Bytes of archives read, and how many there are. */
-  read: number;
-  size: number;
-}
-
 /** What `prune()` says while it runs. */
 export type PruneEvent =
   | { type: 'phase'; phase: PrunePhase }
-  | { type: 'progress'; progress: PruneProgress }
+  /** Of the archives that have to be read as a whole: `read` and `size`. */
+  | { type: 'progress'; progress: RestoreProgress }
   /** An archive is done with; from the oldest to the newest. */
   | { type: 'decision'; decision: PruneDecision };
 

@@ -8,7 +8,7 @@ import { columns, rowsOf, tableLines } from './table.js';
 import { STOPPING, type View } from './view.js';
 
 /** What nobody expects to be counted; listed with `--verbose` only. */
-const EXPECTED: ReadonlySet<Untouched['why']> = new Set(['not-an-archive', 'not-a-file']);
+const EXPECTED: ReadonlySet<Untouched['why']> = new Set(['not-an-archive', 'not-a-file', 'temporary']);
 /** What must be said even with `--quiet`, and then need not be said twice. */
 const WARNED: Untouched['why'] = 'damaged';
 
