@@ -25,6 +25,8 @@ beforeAll(async () => {
   mkdirSync(bin);
   mkdirSync(join(base, 'here/backups'), { recursive: true });
   for (const name of ['snap one.tar.gz', 'bacon']) writeFileSync(join(base, 'here', name), '');
+  // Whatever lies further up does not make it a part of this package.
+  writeFileSync(join(base, 'package.json'), '{ "name": "somebody-elses" }');
   // Stands for whatever is run in the end; to our search on PATH it is another Leoflow.
   writeFileSync(join(bin, 'leoflow'), `#!/bin/sh\nprintf 'ran:'; printf '[%s]' "$@"; echo\n`);
   chmodSync(join(bin, 'leoflow'), 0o755);
