@@ -71,6 +71,19 @@ export {
   type RestoreResult,
 } from './engine/options.js';
 export type { Obstacle, Outlook } from './engine/outlook.js';
+export { prune } from './engine/prune.js';
+export type {
+  KeepReason,
+  KeepRules,
+  PeriodRule,
+  PruneDecision,
+  PruneEvent,
+  PruneOptions,
+  PrunePhase,
+  PruneResult,
+  Span,
+  Untouched,
+} from './engine/prune-options.js';
 export { recover } from './engine/recovery.js';
 export { restore } from './engine/restore.js';
 export type {

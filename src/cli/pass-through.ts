@@ -13,10 +13,12 @@ import { printable } from './format.js';
 import { isGone, ownTerminals } from './terminals.js';
 
 /** The commands that are ours whatever else is installed. */
-const OWN = ['backup', 'cat', 'diff', 'extract', 'inspect', 'list', 'restore', 'verify'].flatMap((command) => [
-  ['lite', command],
-  ['lite', 'help', command],
-]);
+const OWN = ['backup', 'cat', 'completion', 'diff', 'extract', 'inspect', 'list', 'prune', 'restore', 'verify'].flatMap(
+  (command) => [
+    ['lite', command],
+    ['lite', 'help', command],
+  ],
+);
 /** Command lines that ask what there is at all: both answer, through us. */
 const HELP = new Set(['--help', '-h', 'help']);
 

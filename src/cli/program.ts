@@ -5,17 +5,20 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.js';
 import { catCommand } from './commands/cat.js';
+import { completionCommand } from './commands/completion.js';
 import { diffCommand } from './commands/diff.js';
 import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
 import { listCommand } from './commands/list.js';
 import { liteCommand } from './commands/lite.js';
+import { pruneCommand } from './commands/prune.js';
 import { restoreCommand } from './commands/restore.js';
 import { setupCommand } from './commands/setup.js';
 import { uninstallCommand } from './commands/uninstall.js';
 import { verifyCommand } from './commands/verify.js';
 import { describeFailure, EXIT, exitStatusHelp, UsageError } from './exit.js';
 import { printable } from './format.js';
+import { type CommandDefinition, defineCommand } from './reference/definition.js';
 import { writeFailure } from './reporters/json.js';
 import { failureText } from './reporters/messages.js';
 import { type CommandContext, coloursFor, type Surroundings } from './streams.js';
@@ -30,6 +33,8 @@ const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [
   inspectCommand,
   catCommand,
   extractCommand,
+  pruneCommand,
+  completionCommand,
 ];
 
 /**
@@ -61,6 +66,11 @@ export async function run(argv: readonly string[], around: Surroundings, other: 
   }
 }
 
+/** All that there is where no other Leoflow is, for what is generated from it. */
+export function programDefinition(): CommandDefinition {
+  return defineCommand(createProgram({ around: process, finish: () => undefined }, null));
+}
+
 function createProgram(context: CommandContext, other: string | null): Command {
   const isAlone = other === null;
   const lite = isAlone ? liteCommand(context) : new Command('lite').description('commands for a Leoflow Lite install');
@@ -85,6 +95,7 @@ Examples:
   leoflow lite inspect snap.tar.gz       say what it is, and whether it could be restored here
   leoflow lite extract snap.tar.gz dags/etl --to ~/leoflow
                                          get one directory back
+  leoflow lite prune . --keep-daily 7    remove all but the newest archive of each of 7 days
   leoflow lite restore --help            say what a restore can be told
 ${otherHelp(other)}
 ${exitStatusHelp()}`,
@@ -174,7 +185,8 @@ function wantedReport(
   return { json: words.includes('--json'), stream: archiveOnStdout || contentOnStdout ? stderr : stdout };
 }
 
-function packageVersion(): string {
+/** The version of this program, as it is installed. */
+export function packageVersion(): string {
   const content: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   return typeof content === 'object' && content !== null && 'version' in content ? String(content.version) : 'unknown';
 }

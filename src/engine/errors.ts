@@ -86,6 +86,10 @@ const KINDS = {
   ENTRY_NOT_FOUND: 'failed',
   ENTRY_NO_FILE: 'failed',
   TARGET_EXISTS: 'refused',
+  // prune
+  PRUNE_DIRECTORY: 'failed',
+  PRUNE_UNREADABLE: 'failed',
+  PRUNE_STOPPED: 'failed',
 
   // setup, lite, uninstall
   SETUP_CONFLICT: 'refused',

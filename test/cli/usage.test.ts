@@ -202,7 +202,7 @@ describe('help and version are no errors', () => {
     for (const variable of variables.split(' ')) expect(stdout).toMatch(new RegExp(`^  ${variable} `, 'm'));
   });
 
-  test.each(['backup', 'restore'])('docs/cli.md has every option of %s', async (name) => {
+  test.each(['backup', 'restore', 'prune'])('docs/cli.md has every option of %s', async (name) => {
     const { stdout } = await command(['lite', name, '--help']);
     const docs = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8').replaceAll('\\|', '|');
     const from = docs.indexOf(`\n## \`leoflow lite ${name}\``);

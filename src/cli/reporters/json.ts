@@ -10,7 +10,13 @@ import type { ReportedEvent, Reporter } from './reporter.js';
 const PROGRESS_MS = 1000;
 
 /** Events that are written whatever was asked for. */
-const ALWAYS: ReadonlySet<ReportedEvent<string>['type']> = new Set(['warning', 'verdict', 'difference', 'entry']);
+const ALWAYS: ReadonlySet<ReportedEvent<string>['type']> = new Set([
+  'warning',
+  'verdict',
+  'difference',
+  'entry',
+  'decision',
+]);
 
 /** Writes one JSON object per line. */
 export class JsonReporter<P extends string, R> implements Reporter<P, R> {

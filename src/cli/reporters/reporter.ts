@@ -6,6 +6,7 @@ import type {
   ContentsEntry,
   Difference,
   LiteServing,
+  PruneDecision,
   RestoreProgress,
   Verdict,
   Warning,
@@ -28,7 +29,8 @@ export type ReportedEvent<P extends string> =
   | { type: 'serving'; serving: LiteServing }
   | { type: 'verdict'; verdict: Verdict }
   | { type: 'difference'; difference: Difference }
-  | { type: 'entry'; entry: ContentsEntry };
+  | { type: 'entry'; entry: ContentsEntry }
+  | { type: 'decision'; decision: PruneDecision };
 
 /** Renders what the engine tells. Events come as they please, at last comes exactly one of `done` and `failed`. */
 export interface Reporter<P extends string, R> {
