@@ -54,6 +54,20 @@ export {
   type RestorePart,
   type RestoreResult,
 } from './engine/options.js';
+export { prune } from './engine/prune.js';
+export type {
+  KeepReason,
+  KeepRules,
+  PeriodRule,
+  PruneDecision,
+  PruneEvent,
+  PruneOptions,
+  PrunePhase,
+  PruneProgress,
+  PruneResult,
+  Span,
+  Untouched,
+} from './engine/prune-options.js';
 export { recover } from './engine/recovery.js';
 export { restore } from './engine/restore.js';
 export { verify } from './engine/verify.js';

@@ -13,7 +13,7 @@ import { printable } from './format.js';
 import { isGone, ownTerminals } from './terminals.js';
 
 /** The commands that are ours whatever else is installed. */
-const OWN = ['backup', 'diff', 'restore', 'verify'].flatMap((command) => [
+const OWN = ['backup', 'diff', 'prune', 'restore', 'verify'].flatMap((command) => [
   ['lite', command],
   ['lite', 'help', command],
 ]);

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.js';
 import { diffCommand } from './commands/diff.js';
 import { liteCommand } from './commands/lite.js';
+import { pruneCommand } from './commands/prune.js';
 import { restoreCommand } from './commands/restore.js';
 import { setupCommand } from './commands/setup.js';
 import { uninstallCommand } from './commands/uninstall.js';
@@ -22,6 +23,7 @@ const LITE_COMMANDS: readonly ((context: CommandContext) => Command)[] = [
   restoreCommand,
   verifyCommand,
   diffCommand,
+  pruneCommand,
 ];
 
 /**
@@ -73,6 +75,7 @@ Examples:
   leoflow lite restore -i snap.tar.gz    bring it back
   leoflow lite verify snap.tar.gz        check that an archive is good
   leoflow lite diff snap.tar.gz --live   say what has changed since
+  leoflow lite prune . --keep-daily 7    remove all but the newest archive of each of 7 days
   leoflow lite restore --help            say what a restore can be told
 ${otherHelp(other)}
 ${exitStatusHelp()}`,

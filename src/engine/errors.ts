@@ -82,6 +82,11 @@ const KINDS = {
   RECOVERY_FAILED: 'failed',
   NOTHING_TO_RECOVER: 'failed',
 
+  // prune
+  PRUNE_DIRECTORY: 'failed',
+  PRUNE_UNREADABLE: 'failed',
+  PRUNE_STOPPED: 'failed',
+
   // setup, lite, uninstall
   SETUP_CONFLICT: 'refused',
   SETUP_FAILED: 'failed',

@@ -10,7 +10,7 @@ import type { ReportedEvent, Reporter } from './reporter.js';
 const PROGRESS_MS = 1000;
 
 /** Events that are written whatever was asked for. */
-const ALWAYS: ReadonlySet<ReportedEvent<string>['type']> = new Set(['warning', 'verdict', 'difference']);
+const ALWAYS: ReadonlySet<ReportedEvent<string>['type']> = new Set(['warning', 'verdict', 'difference', 'decision']);
 
 /** Writes one JSON object per line. */
 export class JsonReporter<P extends string, R> implements Reporter<P, R> {

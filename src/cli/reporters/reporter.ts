@@ -1,7 +1,15 @@
 /**
  * What a reporter is, and which one a command gets: JSON lines, a live view on a terminal, or plain lines.
  */
-import type { BackupProgress, Difference, LiteServing, RestoreProgress, Verdict, Warning } from '../../index.js';
+import type {
+  BackupProgress,
+  Difference,
+  LiteServing,
+  PruneDecision,
+  RestoreProgress,
+  Verdict,
+  Warning,
+} from '../../index.js';
 import type { OutputFlags } from '../commands/options.js';
 import type { Failure } from '../exit.js';
 import type { ListenerWarning } from '../listeners/listener.js';
@@ -20,7 +28,8 @@ export type ReportedEvent<P extends string> =
   | { type: 'note'; message: string }
   | { type: 'serving'; serving: LiteServing }
   | { type: 'verdict'; verdict: Verdict }
-  | { type: 'difference'; difference: Difference };
+  | { type: 'difference'; difference: Difference }
+  | { type: 'decision'; decision: PruneDecision };
 
 /** Renders what the engine tells. Events come as they please, at last comes exactly one of `done` and `failed`. */
 export interface Reporter<P extends string, R> {
