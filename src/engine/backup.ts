@@ -72,17 +72,20 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
 
   emit({ type: 'phase', phase: 'prepare' });
   const install = await readInstall(options.home ?? (await defaultHome()));
+  let warn = (warning: Warning) => emit({ type: 'warning', warning });
   const lease = await leaseDatastore({
     namedHome: install.namedHome,
     search: { home: install.home, dsn: options.dsn, pgBin: options.pgBin, signal },
     start: options.startDatastore === true,
     onNote: (message) => emit({ type: 'note', message }),
+    onWarning: (warning) => warn(warning),
   });
   try {
     const version = await leoflowVersion({ signal });
     const target = options.output ?? defaultArchiveName(time);
     const output = typeof target === 'string' ? await openFileOutput(target, signal) : openStreamOutput(target, signal);
     const run = new BackupRun({ install, version, lease, output, level, workers, time, signal, emit });
+    warn = (warning) => run.warn(warning);
     try {
       await run.open(options.exclude ?? []);
       const survey = options.survey === true ? run.survey() : Promise.resolve();
@@ -105,8 +108,7 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
       }
     }
   } finally {
-    const warning = await lease.release();
-    if (warning !== null) emit({ type: 'warning', warning });
+    await lease.release();
   }
 }
 
@@ -163,9 +165,9 @@ class BackupRun {
       pool: this.#pool,
       root: install.workspace,
       level,
-      walk: this.#walk((warning) => this.#warn(warning)),
+      walk: this.#walk((warning) => this.warn(warning)),
       buffers,
-      onWarning: (warning) => this.#warn(warning),
+      onWarning: (warning) => this.warn(warning),
     });
   }
 
@@ -257,8 +259,7 @@ class BackupRun {
       throw untaken;
     }
     await finished;
-    const warning = await lease.release();
-    if (warning !== null) this.#warn(warning);
+    await lease.release();
     return dump.end();
   }
 
@@ -320,7 +321,8 @@ class BackupRun {
     });
   }
 
-  #warn(warning: Warning): void {
+  /** Counts a warning, and tells of it. */
+  warn(warning: Warning): void {
     this.#warningCount += 1;
     this.#incomplete ||= warning.incomplete;
     if (this.#warnings.length < LISTED_WARNINGS) this.#warnings.push(warning);

@@ -20,7 +20,7 @@ import {
 } from './datastore/index.js';
 import { SnapshotError } from './errors.js';
 import type { Warning } from './events.js';
-import { holdForBackup, lockForSwitch, usersOfDatastore } from './install-lock.js';
+import { holdForBackup, lockBriefly, usersOfDatastore } from './install-lock.js';
 import type { BackupResult } from './options.js';
 import { requireNothingUnfinished } from './recovery.js';
 
@@ -28,8 +28,8 @@ import { requireNothingUnfinished } from './recovery.js';
 export interface DatastoreLease {
   datastore: Datastore;
   cluster: BackupResult['datastore']['cluster'];
-  /** Stops it, if it is ours to stop. Never throws; the second call does nothing. @returns what went wrong, once */
-  release(): Promise<Warning | null>;
+  /** Stops it, if it is ours to stop; where that fails it warns. Idempotent. */
+  release(): Promise<void>;
 }
 
 /** What a lease is asked for. */
@@ -40,6 +40,7 @@ export interface LeaseRequest {
   /** Whether to start a datastore that is stopped. */
   start: boolean;
   onNote: (message: string) => void;
+  onWarning: (warning: Warning) => void;
 }
 
 /**
@@ -53,7 +54,7 @@ export async function leaseDatastore(request: LeaseRequest): Promise<DatastoreLe
   if (!start) {
     const datastore = await openDatastore(search);
     const cluster = datastore.connection.kind === 'dsn' ? 'external' : 'running';
-    return { datastore, cluster, release: () => Promise.resolve(null) };
+    return { datastore, cluster, release: () => Promise.resolve() };
   }
   if (search.dsn !== undefined) {
     throw new SnapshotError('USAGE', 'the datastore of the install is to be started, but another one is named', {
@@ -61,11 +62,10 @@ export async function leaseDatastore(request: LeaseRequest): Promise<DatastoreLe
     });
   }
   const { state, end } = await begin(request);
-  let ended = false;
-  const release = async () => {
-    if (ended) return null;
-    ended = true;
-    return end();
+  let ending: Promise<void> | undefined;
+  const release = () => {
+    ending ??= end();
+    return ending;
   };
   try {
     const datastore = await openDatastore(search);
@@ -76,17 +76,18 @@ export async function leaseDatastore(request: LeaseRequest): Promise<DatastoreLe
   }
 }
 
-async function begin({ namedHome, search, onNote }: LeaseRequest) {
+async function begin(request: LeaseRequest) {
+  const { namedHome, search, onNote } = request;
   const options = { home: namedHome, pgBin: search.pgBin, signal: search.signal };
   await clearStaleTemporaries(dirname(namedHome));
   const leave = await holdForBackup(namedHome);
   try {
-    const unlock = await lockForSwitch(namedHome, search.signal);
+    const unlock = await lockBriefly(namedHome, 'switch', search.signal);
     try {
       await requireNothingUnfinished(namedHome);
       const state = await startForBackup(options);
       if (state === 'started') onNote('the datastore was not running: it is started for this backup only');
-      return { state, end: () => finish(namedHome, search.pgBin, leave, onNote) };
+      return { state, end: () => finish(request, leave) };
     } finally {
       await unlock();
     }
@@ -98,14 +99,12 @@ async function begin({ namedHome, search, onNote }: LeaseRequest) {
 
 /** What is asked is how things are now: meanwhile others may have come, or taken the server over, or stopped it. */
 async function finish(
-  home: string,
-  pgBin: string | undefined,
+  { namedHome: home, search: { pgBin }, onNote, onWarning }: LeaseRequest,
   leave: () => Promise<void>,
-  onNote: (message: string) => void,
-): Promise<Warning | null> {
+): Promise<void> {
   try {
-    if (!(await runsForBackup(home))) return null;
-    const unlock = await lockForSwitch(home);
+    if (!(await runsForBackup(home))) return;
+    const unlock = await lockBriefly(home, 'switch');
     try {
       await leave();
       const [first] = await usersOfDatastore(home);
@@ -114,11 +113,14 @@ async function finish(
     } finally {
       await unlock();
     }
-    return null;
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
-    const message = `the datastore that was started for a backup still runs: ${error.message}`;
-    return { code: 'still-running', path: pgdataOf(home), message, incomplete: false };
+    if (error.code === 'INSTALL_BUSY') {
+      onNote(`the datastore that was started for a backup is left running: ${error.message}`);
+    } else {
+      const message = `the datastore that was started for a backup still runs: ${error.message}`;
+      onWarning({ code: 'still-running', path: pgdataOf(home), message, incomplete: false });
+    }
   } finally {
     await leave();
   }

@@ -58,12 +58,16 @@ export function holdLite(home: string): Promise<() => Promise<void>> {
  * @returns gives the lock back; idempotent
  * @throws INSTALL_BUSY, STAGING_WRITE, INTERRUPTED
  */
-export async function lockForSwitch(home: string, signal?: AbortSignal): Promise<() => Promise<void>> {
+export async function lockBriefly(
+  home: string,
+  work: 'start' | 'switch',
+  signal?: AbortSignal,
+): Promise<() => Promise<void>> {
   const end = performance.now() + PATIENCE.whole;
   for (;;) {
     throwIfAborted(signal);
     try {
-      return await lockInstall(home, 'switch');
+      return await lockInstall(home, work);
     } catch (error) {
       const waits = error instanceof SnapshotError && error.code === 'INSTALL_BUSY' && performance.now() < end;
       const lasting = WORKS.filter((work) => !BRIEF.includes(work));

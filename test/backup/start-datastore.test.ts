@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { lockInstall } from '../../src/engine/install-lock.js';
 import { programs } from '../datastore/fixtures.js';
 import { readArchive } from '../support/archive.js';
 import { backup, leoflow, processesOf, type Running, until } from '../support/cli.js';
@@ -259,14 +260,23 @@ describe('others', () => {
     await expectAsBefore();
   });
 
-  test('Leoflow Lite that is started meanwhile takes it over', async () => {
+  test('Leoflow Lite that is started meanwhile takes it over; in the moment of its start or its stop it waits', async () => {
     const machines = new Machines();
     try {
       const machine = machines.make('m');
       await machine.sh('leoflow setup');
-      const once = await machine.lite();
-      once.child.kill('SIGINT');
-      await once.ended;
+      const unlock = await lockInstall(machine.home, 'switch');
+      const first = machine.start('exec leoflow lite');
+      await until(
+        () => readdirSync(machine.user).some((name) => name.includes('.lite.')),
+        'Lite to say that it is there',
+      );
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(existsSync(join(machine.home, 'pgdata'))).toBe(false);
+      await unlock();
+      await until(() => first.said().includes('Ctrl-C stops it'), 'the datastore to run');
+      first.child.kill('SIGINT');
+      await first.ended;
       const pgBin = join(machines.base, 'slow');
       const dump = `#!/bin/sh\nif [ "$1" != --version ]; then : > "$HOME/dumps"; while [ ! -e "$HOME/go" ]; do sleep 0.05; done; fi\nexec '${postgresBin()}/pg_dump' "$@"\n`;
       put(join(pgBin, 'pg_dump'), dump);

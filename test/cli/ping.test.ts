@@ -200,9 +200,10 @@ describe('a service', () => {
   test('that hangs up', async () => {
     service.answer = (request) => request.socket.destroy();
     const { status, stderr } = await run(['--quiet']);
-    expect({ status, warnings: warnings(stderr) }).toEqual({
+    // How a broken connection looks depends on who notices first.
+    expect({ status, warnings: warnings(stderr).map((line) => line.replace(/ \(\w+\)$/, '')) }).toEqual({
       status: 0,
-      warnings: ['start', 'success'].map((what) => failed(what, 'it cannot be reached (UND_ERR_SOCKET)')),
+      warnings: ['start', 'success'].map((what) => failed(what, 'it cannot be reached')),
     });
   });
 

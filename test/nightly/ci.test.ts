@@ -5,7 +5,16 @@ import { parse } from 'yaml';
 import { lastJson } from '../support/cli.js';
 import { type Machine, Machines } from '../support/machine.js';
 import { runnerOutputs } from '../support/runner.js';
-import { ARCHIVE, expectGoodNight, filesIn, inEnvironment, kitFile, machineWithInstall, place, programsOf } from './support.js';
+import {
+  ARCHIVE,
+  expectGoodNight,
+  filesIn,
+  inEnvironment,
+  kitFile,
+  machineWithInstall,
+  place,
+  programsOf,
+} from './support.js';
 
 let machines: Machines;
 let machine: Machine;
@@ -16,7 +25,12 @@ beforeAll(async () => {
   machines = new Machines();
   machine = await machineWithInstall(machines, 'm');
   backups = join(machine.user, 'backups');
-  env = { HOME: machine.user, PATH: `${await programsOf(machine)}:/usr/bin:/bin`, LEOFLOW_BACKUPS: backups, CI: 'true' };
+  env = {
+    HOME: machine.user,
+    PATH: `${await programsOf(machine)}:/usr/bin:/bin`,
+    LEOFLOW_BACKUPS: backups,
+    CI: 'true',
+  };
 });
 afterAll(() => machines?.remove());
 beforeEach(async () => {
@@ -81,12 +95,15 @@ describe('github-actions.yml', () => {
   test('has the shape of a workflow, and no part of a script comes from an expression', () => {
     expect(workflow.on).toEqual({ schedule: [{ cron: '17 3 * * *' }], workflow_dispatch: null });
     expect(workflow.permissions).toEqual({});
-    for (const { name, run } of workflow.jobs.backup.steps) expect({ name, run }).toEqual({ name, run: expect.not.stringContaining('${{') });
+    for (const { name, run } of workflow.jobs.backup.steps)
+      expect({ name, run }).toEqual({ name, run: expect.not.stringContaining('${{') });
   });
 
   test('backs up, verifies, prunes; the summary and the outputs are there', async () => {
     const { ended, known, summary } = await run();
-    expect(ended.map(({ name, status }) => [name, status])).toEqual(workflow.jobs.backup.steps.map(({ name }) => [name, 0]));
+    expect(ended.map(({ name, status }) => [name, status])).toEqual(
+      workflow.jobs.backup.steps.map(({ name }) => [name, 0]),
+    );
     const [name = ''] = await filesIn(machine, backups);
     expect(name).toMatch(ARCHIVE);
     const archive = join(backups, name);
@@ -106,7 +123,9 @@ describe('github-actions.yml', () => {
     const failed = await run();
     await machine.sh('mv away .leoflow');
     expect(failed.ended.map(({ status }) => status)).toEqual([1]);
-    expect(failed.summary).toMatch(/^\n### Backup failed\n\n\*\*HOME\\_NOT\\_FOUND\*\*: .*\n\nHint: .*\n\nExit status 1\.\n\n$/);
+    expect(failed.summary).toMatch(
+      /^\n### Backup failed\n\n\*\*HOME\\_NOT\\_FOUND\*\*: .*\n\nHint: .*\n\nExit status 1\.\n\n$/,
+    );
     expect(await filesIn(machine, backups)).toEqual([]);
   });
 });

@@ -15,7 +15,12 @@ interface Container {
 interface Pod {
   restartPolicy: string;
   containers: Container[];
-  volumes: { name: string; configMap?: { name: string }; emptyDir?: object; persistentVolumeClaim?: { claimName: string } }[];
+  volumes: {
+    name: string;
+    configMap?: { name: string };
+    emptyDir?: object;
+    persistentVolumeClaim?: { claimName: string };
+  }[];
 }
 interface Manifest {
   apiVersion: string;

@@ -5,7 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Machine, Machines } from '../support/machine.js';
-import { ARCHIVE, expectGoodNight, filesIn, inEnvironment, kitFile, machineWithInstall, place, programsOf } from './support.js';
+import {
+  ARCHIVE,
+  expectGoodNight,
+  filesIn,
+  inEnvironment,
+  kitFile,
+  machineWithInstall,
+  place,
+  programsOf,
+} from './support.js';
 
 let machines: Machines;
 let machine: Machine;
@@ -30,15 +39,18 @@ describe('nightly.sh', () => {
   const night = (argv = '', env: Record<string, string> = {}) => machine.sh(`~/bin/nightly.sh ${argv}`, { env });
 
   test('backs up, verifies and prunes, and is silent', async () => {
-    for (let n = 0; n < 2; n += 1) {
+    const nights: string[][] = [];
+    for (let n = 0; n < 3; n += 1) {
       expect(await night()).toMatchObject({ status: 0, stdout: '', stderr: '' });
+      nights.push(await filesIn(machine, backups));
       await machine.sh('sleep 1');
     }
-    // Of one day the newest is kept.
-    const files = await filesIn(machine, backups);
-    expect(files).toEqual([expect.stringMatching(ARCHIVE)]);
-    expect((await machine.sh('stat -c %a leoflow-backups leoflow-backups/*')).stdout).toBe('700\n600\n');
-    await expectGoodNight(machine, join(backups, files[0] as string));
+    // Of one day the newest is kept, and, as there are not seven days yet, the oldest of all.
+    const [first = '', second = '', third = ''] = [nights[0]?.[0], nights[1]?.[1], nights[2]?.[1]];
+    expect(nights).toEqual([[first], [first, second], [first, third]]);
+    for (const name of [first, second, third]) expect(name).toMatch(ARCHIVE);
+    expect((await machine.sh('stat -c %a leoflow-backups leoflow-backups/*')).stdout).toBe('700\n600\n600\n');
+    await expectGoodNight(machine, join(backups, third));
   });
 
   test('takes a directory from the environment, and words for the backup', async () => {
@@ -76,15 +88,18 @@ describe('nightly.sh', () => {
       `#!/bin/sh\nPATH='${bin}':$PATH\ncase "$2" in verify) echo damaged >&2; exit 1;; prune) echo pruned >&2;; *) exec leoflow "$@";; esac\n`,
       '755',
     );
-    const { PATH } = { PATH: `${machine.user}/fake:/usr/bin:/bin` };
-    expect(await night('', { PATH })).toMatchObject({ status: 1, stderr: 'damaged\n' });
+    const env = { PATH: `${machine.user}/fake:/usr/bin:/bin` };
+    expect(await night('', env)).toMatchObject({ status: 1, stderr: 'damaged\n' });
     expect(await filesIn(machine, backups)).toEqual([expect.stringMatching(ARCHIVE)]);
   });
 });
 
 describe('leoflow-backup.cron', () => {
   /** What cron makes of a line, see crontab(5): settings, and commands of which the first unescaped per cent sign ends what the shell gets. */
-  function parse(crontab: string): { settings: Record<string, string>; jobs: { when: string; command: string; stdin: string }[] } {
+  function parse(crontab: string): {
+    settings: Record<string, string>;
+    jobs: { when: string; command: string; stdin: string }[];
+  } {
     const settings: Record<string, string> = {};
     const jobs: { when: string; command: string; stdin: string }[] = [];
     for (const line of crontab.split('\n')) {
@@ -124,7 +139,9 @@ describe('leoflow-backup.cron', () => {
     expect(crontab.jobs).toHaveLength(2);
     expect(crontab.jobs[1]?.stdin).toBe('');
     for (let n = 0; n < 2; n += 1) expect(await run(crontab, 1)).toMatchObject({ status: 0, stdout: '', stderr: '' });
-    expect(await filesIn(machine, backups)).toEqual([expect.stringMatching(/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\.tar\.gz$/)]);
+    expect(await filesIn(machine, backups)).toEqual([
+      expect.stringMatching(/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\.tar\.gz$/),
+    ]);
   });
 
   test('where the path is forgotten, cron has something to mail', async () => {
@@ -159,7 +176,10 @@ describe('systemd', () => {
   });
   const system = () => ({
     // Only where the script lies is another place here.
-    'leoflow-backup@.service': kitFile('leoflow-backup@.service').replace('/usr/local/bin/nightly.sh', join(directory, 'bin/nightly.sh')),
+    'leoflow-backup@.service': kitFile('leoflow-backup@.service').replace(
+      '/usr/local/bin/nightly.sh',
+      join(directory, 'bin/nightly.sh'),
+    ),
     'leoflow-backup@.timer': kitFile('leoflow-backup@.timer'),
   });
 
@@ -174,27 +194,35 @@ describe('systemd', () => {
   test('would say it', () => {
     const [service, timer] = [kitFile('leoflow-backup.service'), kitFile('leoflow-backup.timer')];
     expect(complaints({ 'leoflow-backup.service': service.replace('Nice=', 'Nicer=') }, '--user')).toContain('Nicer');
-    expect(complaints({ 'leoflow-backup.service': service.replace('%h/bin/', '%h/no/') }, '--user')).toContain('nightly.sh');
+    expect(complaints({ 'leoflow-backup.service': service.replace('%h/bin/', '%h/no/') }, '--user')).toContain(
+      'nightly.sh',
+    );
     expect(complaints({ 'leoflow-backup.timer': timer.replace('03:17', '27:17') }, '--user')).toContain('27:17');
   });
 
-  test.each(['leoflow-backup.service', 'leoflow-backup@.service'])('%s runs the script in its environment', async (name) => {
-    const settings = new Map<string, string>();
-    for (const line of ownPath(kitFile(name)).split('\n')) {
-      const [, key, value] = /^([A-Za-z]+)=(.*)$/.exec(line) ?? [];
-      if (key !== undefined) settings.set(key, value ?? '');
-    }
-    const command = settings.get('ExecStart')?.replace('%h', machine.user).replace('/usr/local/bin', `${machine.user}/bin`);
-    const [variable = '', path = ''] = settings.get('Environment')?.split(/=(.*)/) ?? [];
-    const env = { HOME: machine.user, USER: 'somebody', LOGNAME: 'somebody', SHELL: '/bin/sh', INVOCATION_ID: '0' };
-    expect(await inEnvironment(machine, [command ?? ''], { ...env, [variable]: path })).toMatchObject({
-      status: 0,
-      stdout: '',
-      stderr: '',
-    });
-    const [archive = ''] = await filesIn(machine, backups);
-    await expectGoodNight(machine, join(backups, archive));
-    // What others use by then must not be killed with the unit.
-    expect(settings.get('KillMode')).toBe('process');
-  });
+  test.each(['leoflow-backup.service', 'leoflow-backup@.service'])(
+    '%s runs the script in its environment',
+    async (name) => {
+      const settings = new Map<string, string>();
+      for (const line of ownPath(kitFile(name)).split('\n')) {
+        const [, key, value] = /^([A-Za-z]+)=(.*)$/.exec(line) ?? [];
+        if (key !== undefined) settings.set(key, value ?? '');
+      }
+      const command = settings
+        .get('ExecStart')
+        ?.replace('%h', machine.user)
+        .replace('/usr/local/bin', `${machine.user}/bin`);
+      const [variable = '', path = ''] = settings.get('Environment')?.split(/=(.*)/) ?? [];
+      const env = { HOME: machine.user, USER: 'somebody', LOGNAME: 'somebody', SHELL: '/bin/sh', INVOCATION_ID: '0' };
+      expect(await inEnvironment(machine, [command ?? ''], { ...env, [variable]: path })).toMatchObject({
+        status: 0,
+        stdout: '',
+        stderr: '',
+      });
+      const [archive = ''] = await filesIn(machine, backups);
+      await expectGoodNight(machine, join(backups, archive));
+      // What others use by then must not be killed with the unit.
+      expect(settings.get('KillMode')).toBe('process');
+    },
+  );
 });

@@ -30,7 +30,7 @@ export function pingUrl(name: string, value: string): URL {
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
     throw new UsageError(
       `${name} must be an http or https address`,
-      'it is the ping URL that the monitoring service shows, such as https://hc-ping.com/<uuid>',
+      'it is the ping URL that the monitoring service shows, such as https://<host>/<uuid>',
     );
   }
   if (url.username !== '' || url.password !== '') {
