@@ -92,6 +92,7 @@ describe('the command of the container', () => {
   });
   afterAll(async () => {
     await server?.stop();
+    await machine?.sh('chmod -R u+w root');
     await machines?.remove();
   });
 
