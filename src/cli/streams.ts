@@ -26,6 +26,9 @@ export interface CommandContext {
 /** Colour functions for one stream; they return the text as it is where colours are off. */
 export type Colours = ReturnType<typeof pc.createColors>;
 
+/** Those for what is read as plain text only. */
+export const NO_COLOURS: Colours = pc.createColors(false);
+
 /**
  * Colours for this stream: `NO_COLOR` turns them off, `FORCE_COLOR` on, else they need a terminal that knows them.
  * (picocolors by itself judges by stdout alone, and most of what is printed here goes to stderr.)

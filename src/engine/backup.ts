@@ -1,9 +1,9 @@
 /**
  * Backup: a whole install into one archive.
  *
- *     read the install, ask the datastore, open the output          nothing is written before all three answer
+ *     read the install, ask the datastore, open the output          nothing is written before all three answer; one that is stopped may be started
  *     at once:
- *       pg_dump → slices → compress (workers) → spool               one consistent snapshot
+ *       pg_dump → slices → compress (workers) → spool               one consistent snapshot; the datastore is let go
  *       manifest, config, setup → output
  *       walk → cut → pack (workers) → output, in path order          checksums, index → spools
  *     spooled dump → output
@@ -39,7 +39,8 @@ import {
   SpareBuffers,
   Spool,
 } from './archive/index.js';
-import { type Datastore, openDatastore, startDump } from './datastore/index.js';
+import { startDump } from './datastore/index.js';
+import { type DatastoreLease, leaseDatastore } from './datastore-lease.js';
 import { interrupted, SnapshotError, throwIfAborted } from './errors.js';
 import type { BackupEvent, BackupProgress, Warning } from './events.js';
 import { defaultHome, type Install, leoflowVersion, readInstall } from './install/index.js';
@@ -75,36 +76,43 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
 
   emit({ type: 'phase', phase: 'prepare' });
   const install = await readInstall(options.home ?? (await defaultHome()));
-  const datastore = await openDatastore({
-    home: install.home,
-    signal,
-    ...(options.dsn === undefined ? {} : { dsn: options.dsn }),
-    ...(options.pgBin === undefined ? {} : { pgBin: options.pgBin }),
+  let warn = (warning: Warning) => emit({ type: 'warning', warning });
+  const lease = await leaseDatastore({
+    namedHome: install.namedHome,
+    search: { home: install.home, dsn: options.dsn, pgBin: options.pgBin, signal },
+    start: options.startDatastore === true,
+    onNote: (message) => emit({ type: 'note', message }),
+    onWarning: (warning) => warn(warning),
   });
-  const version = await leoflowVersion({ signal });
-  const target = options.output ?? defaultArchiveName(time);
-  const output = typeof target === 'string' ? await openFileOutput(target, signal) : openStreamOutput(target, signal);
-  const run = new BackupRun({ install, version, datastore, output, level, workers, time, signal, emit });
   try {
-    await run.open(options.exclude ?? []);
-    const survey = options.survey === true ? run.survey() : Promise.resolve();
-    survey.catch(() => {});
-    await run.write();
-    await survey;
-    emit({ type: 'phase', phase: 'finish' });
-    throwIfAborted(signal);
-    await output.commit();
-    return run.result(performance.now() - started);
-  } catch (error) {
-    // Whatever fails because it was told to stop says just that.
-    throw options.signal?.aborted ? interrupted() : error;
-  } finally {
-    stop.abort();
+    const version = await leoflowVersion({ signal });
+    const target = options.output ?? defaultArchiveName(time);
+    const output = typeof target === 'string' ? await openFileOutput(target, signal) : openStreamOutput(target, signal);
+    const run = new BackupRun({ install, version, lease, output, level, workers, time, signal, emit });
+    warn = (warning) => run.warn(warning);
     try {
-      await run.close();
+      await run.open(options.exclude ?? []);
+      const survey = options.survey === true ? run.survey() : Promise.resolve();
+      survey.catch(() => {});
+      await run.write();
+      await survey;
+      emit({ type: 'phase', phase: 'finish' });
+      throwIfAborted(signal);
+      await output.commit();
+      return run.result(performance.now() - started);
+    } catch (error) {
+      // Whatever fails because it was told to stop says just that.
+      throw options.signal?.aborted ? interrupted() : error;
     } finally {
-      await output.discard();
+      stop.abort();
+      try {
+        await run.close();
+      } finally {
+        await output.discard();
+      }
     }
+  } finally {
+    await lease.release();
   }
 }
 
@@ -112,7 +120,7 @@ interface BackupContext {
   install: Install;
   /** Of the installed Leoflow. */
   version: string;
-  datastore: Datastore;
+  lease: DatastoreLease;
   output: ArchiveOutput;
   level: number;
   workers: number;
@@ -164,9 +172,9 @@ class BackupRun {
       pool: this.#pool,
       root: install.workspace,
       level,
-      walk: this.#walk((warning) => this.#warn(warning)),
+      walk: this.#walk((warning) => this.warn(warning)),
       buffers,
-      onWarning: (warning) => this.#warn(warning),
+      onWarning: (warning) => this.warn(warning),
     });
   }
 
@@ -218,14 +226,14 @@ class BackupRun {
   }
 
   result(durationMs: number): BackupResult {
-    const { output, install, datastore, workers } = this.#context;
+    const { output, install, lease, workers } = this.#context;
     const { files, directories, symlinks, bytes, leftOut } = this.#packed();
     return {
       path: output.path,
       size: output.size,
       manifest: this.#manifest,
       workspace: { path: install.workspace, files, directories, symlinks, bytes },
-      datastore: { source: datastore.source, bytes: this.#progress.dumpBytes },
+      datastore: { source: lease.datastore.source, bytes: this.#progress.dumpBytes, cluster: lease.cluster },
       leftOut,
       warnings: this.#warnings,
       warningCount: this.#warningCount,
@@ -238,7 +246,8 @@ class BackupRun {
   /** @returns the SHA-256 of the dump */
   async #spoolDump(): Promise<string> {
     const { dump } = this.#open();
-    const { stdout, finished } = startDump(this.#context.datastore, this.#context.signal);
+    const { lease, signal } = this.#context;
+    const { stdout, finished } = startDump(lease.datastore, signal);
     finished.catch(() => {});
     const take = async (chunk: Uint8Array) => {
       await dump.write(chunk);
@@ -261,6 +270,7 @@ class BackupRun {
       throw untaken;
     }
     await finished;
+    await lease.release();
     return dump.end();
   }
 
@@ -332,7 +342,8 @@ class BackupRun {
     });
   }
 
-  #warn(warning: Warning): void {
+  /** Counts a warning, and tells of it. */
+  warn(warning: Warning): void {
     this.#warningCount += 1;
     this.#incomplete ||= warning.incomplete;
     if (this.#warnings.length < LISTED_WARNINGS) this.#warnings.push(warning);
@@ -358,7 +369,7 @@ function file(name: ArchivePath, content: Buffer, mode: number, mtime: number): 
   return { name, kind: 'file', mode, mtime, size: content.length, content };
 }
 
-function manifestOf({ install, version, datastore, time }: BackupContext): Manifest {
+function manifestOf({ install, version, lease: { datastore }, time }: BackupContext): Manifest {
   return {
     manifest_version: MANIFEST_VERSION,
     leoflow_version: version,

@@ -13,8 +13,9 @@ export interface Warning {
    * - `changed`: a file changed while it was read; the archive holds what was read
    * - `not-utf8`: a name that is not UTF-8, left out
    * - `special-file`: a socket, FIFO or device, skipped
+   * - `still-running`: the datastore that was started for the backup could not be stopped
    */
-  code: 'unreadable' | 'vanished' | 'changed' | 'not-utf8' | 'special-file';
+  code: 'unreadable' | 'vanished' | 'changed' | 'not-utf8' | 'special-file' | 'still-running';
   /** The path as a person would recognise it: absolute, bytes that are not UTF-8 escaped as `\xNN`. */
   path: string;
   /** One sentence, without the path. */
@@ -41,7 +42,9 @@ export type BackupEvent =
   /** What there is to pack, counted ahead of the packing (only with `BackupOptions.survey`). */
   | { type: 'total'; files: number; bytes: number }
   | { type: 'progress'; progress: BackupProgress }
-  | { type: 'warning'; warning: Warning };
+  | { type: 'warning'; warning: Warning }
+  /** What becomes of a datastore that was started for the backup, one sentence (only with `BackupOptions.startDatastore`). */
+  | { type: 'note'; message: string };
 
 /**
  * The phases of a restore: the archive and the install are judged; the archive is staged (files beside the workspace, the dump in a new

@@ -5,17 +5,28 @@
  */
 import { unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { liveTemporaries, openPrivate, temporaryName } from './archive/index.js';
-import { SnapshotError, systemErrorText } from './errors.js';
+import { SnapshotError, systemErrorText, throwIfAborted } from './errors.js';
 
-/** What is done to a home as a whole, or to the directory of an extraction; `start` is the start of its datastore by `leoflow lite`. A recovery is a restore. */
-export type Work = 'restore' | 'setup' | 'uninstall' | 'start' | 'extract';
+/**
+ * What is done to a home as a whole, or to the directory of an extraction; `start` is the start of its datastore by `leoflow lite`, `switch` its start
+ * and its stop by a backup. A recovery is a restore.
+ */
+export type Work = 'restore' | 'setup' | 'uninstall' | 'start' | 'switch' | 'extract';
 
-const WORKS: readonly Work[] = ['restore', 'setup', 'uninstall', 'start', 'extract'];
+const WORKS: readonly Work[] = ['restore', 'setup', 'uninstall', 'start', 'switch', 'extract'];
+/** Works that are over in a moment: worth waiting for. */
+const BRIEF: readonly Work[] = ['start', 'switch'];
 /** What runs for as long as it likes, and is in nobody's way but its own. */
 const LITE = 'lite';
+/** Uses the datastore for as long as a dump takes, and is in nobody's way. */
+const BACKUP = 'backup';
 
-type Holder = Work | typeof LITE;
+type Holder = Work | typeof LITE | typeof BACKUP;
+
+/** Milliseconds to wait for a brief work, and, at most, between two tries. */
+const PATIENCE = { whole: 300_000, between: 200 } as const;
 
 /** What this process does to which homes: a lock's name tells only other processes. */
 const worked = new Map<string, Holder[]>();
@@ -41,28 +52,73 @@ export function holdLite(home: string): Promise<() => Promise<void>> {
   return hold(home, LITE, [LITE]);
 }
 
+/**
+ * Locks a home for the start or the stop of its datastore. Waits for another one of these.
+ *
+ * @returns gives the lock back; idempotent
+ * @throws INSTALL_BUSY, STAGING_WRITE, INTERRUPTED
+ */
+export async function lockBriefly(
+  home: string,
+  work: 'start' | 'switch',
+  signal?: AbortSignal,
+): Promise<() => Promise<void>> {
+  const end = performance.now() + PATIENCE.whole;
+  for (;;) {
+    throwIfAborted(signal);
+    try {
+      return await lockInstall(home, work);
+    } catch (error) {
+      const waits = error instanceof SnapshotError && error.code === 'INSTALL_BUSY' && performance.now() < end;
+      const lasting = WORKS.filter((work) => !BRIEF.includes(work));
+      if (!waits || (await holdersOf(home, lasting)).length > 0) throw error;
+    }
+    // Two that gave way to each other must not meet again.
+    await sleep(PATIENCE.between * (0.1 + 0.9 * Math.random()), undefined, { ...(signal && { signal }) }).catch(
+      () => {},
+    );
+  }
+}
+
+/**
+ * Says that a backup of this process uses the datastore of a home.
+ *
+ * @returns takes it back; idempotent
+ * @throws STAGING_WRITE
+ */
+export function holdForBackup(home: string): Promise<() => Promise<void>> {
+  return hold(home, BACKUP, []);
+}
+
+/** Who relies on the datastore of a home right now, restores aside: `leoflow lite (process 12)`. */
+export async function usersOfDatastore(home: string): Promise<string[]> {
+  const users = await holdersOf(home, [LITE, BACKUP]);
+  return users.map(({ holder, pid }) => `${NAMES[holder]} (process ${pid})`);
+}
+
 /** Refuses while a work on the home is under way. Only looks. @throws INSTALL_BUSY */
-export function refuseIfLocked(home: string): Promise<void> {
-  return refuseIfHeld(home, WORKS);
+export async function refuseIfLocked(home: string): Promise<void> {
+  refuseIfHeldHere(home, WORKS);
+  await refuseIfHeldElsewhere(home, WORKS);
 }
 
 async function hold(home: string, holder: Holder, rivals: readonly Holder[]): Promise<() => Promise<void>> {
   const directory = dirname(home);
-  await refuseIfHeld(home, rivals);
-  const holders = worked.get(home) ?? [];
-  worked.set(home, [...holders, holder]);
+  // Between these two nobody else of this process gets in.
+  refuseIfHeldHere(home, rivals);
+  worked.set(home, [...(worked.get(home) ?? []), holder]);
   const lock = join(directory, temporaryName(lockName(home, holder)));
   let held = true;
   const release = async () => {
     if (!held) return;
     held = false;
-    worked.set(
-      home,
-      (worked.get(home) ?? []).filter((other) => other !== holder),
-    );
+    const left = [...(worked.get(home) ?? [])];
+    left.splice(left.indexOf(holder), 1);
+    worked.set(home, left);
     await unlink(lock).catch(() => {});
   };
   try {
+    await refuseIfHeldElsewhere(home, rivals);
     await makeLock(lock, directory);
     // Two that began in the same moment see each other now, and both give way.
     await refuseIfHeldElsewhere(home, rivals);
@@ -73,17 +129,27 @@ async function hold(home: string, holder: Holder, rivals: readonly Holder[]): Pr
   }
 }
 
-async function refuseIfHeld(home: string, rivals: readonly Holder[]): Promise<void> {
+function refuseIfHeldHere(home: string, rivals: readonly Holder[]): void {
   const own = worked.get(home)?.find((holder) => rivals.includes(holder));
   if (own !== undefined) throw busy(home, own, process.pid);
-  await refuseIfHeldElsewhere(home, rivals);
 }
 
 async function refuseIfHeldElsewhere(home: string, rivals: readonly Holder[]): Promise<void> {
-  for (const rival of rivals) {
-    const [other] = await liveTemporaries(dirname(home), lockName(home, rival));
-    if (other !== undefined) throw busy(home, rival, other.pid);
+  const [other] = await holdersElsewhere(home, rivals);
+  if (other !== undefined) throw busy(home, other.holder, other.pid);
+}
+
+async function holdersOf(home: string, wanted: readonly Holder[]): Promise<{ holder: Holder; pid: number }[]> {
+  const own = (worked.get(home) ?? []).filter((holder) => wanted.includes(holder));
+  return [...own.map((holder) => ({ holder, pid: process.pid })), ...(await holdersElsewhere(home, wanted))];
+}
+
+async function holdersElsewhere(home: string, wanted: readonly Holder[]): Promise<{ holder: Holder; pid: number }[]> {
+  const all: { holder: Holder; pid: number }[] = [];
+  for (const holder of wanted) {
+    for (const { pid } of await liveTemporaries(dirname(home), lockName(home, holder))) all.push({ holder, pid });
   }
+  return all;
 }
 
 async function makeLock(lock: string, directory: string): Promise<void> {
@@ -103,6 +169,17 @@ function lockName(home: string, holder: Holder): string {
   return `${basename(home)}.${holder}`;
 }
 
+const NAMES: Readonly<Record<Holder, string>> = {
+  restore: 'another restore',
+  setup: '`leoflow setup`',
+  uninstall: '`leoflow uninstall`',
+  start: '`leoflow lite`',
+  switch: 'a backup that starts or stops the datastore',
+  lite: '`leoflow lite`',
+  backup: 'another backup',
+  extract: '`leoflow lite extract`',
+};
+
 function busy(home: string, holder: Holder, pid: number): SnapshotError {
   if (holder === LITE) {
     return new SnapshotError(
@@ -113,14 +190,7 @@ function busy(home: string, holder: Holder, pid: number): SnapshotError {
       },
     );
   }
-  const works = {
-    restore: 'another restore',
-    setup: '`leoflow setup`',
-    uninstall: '`leoflow uninstall`',
-    start: '`leoflow lite`',
-    extract: '`leoflow lite extract`',
-  };
-  return new SnapshotError('INSTALL_BUSY', `${works[holder]} (process ${pid}) is working on ${home}`, {
+  return new SnapshotError('INSTALL_BUSY', `${NAMES[holder]} (process ${pid}) is working on ${home}`, {
     hint: 'wait for it to end',
   });
 }

@@ -16,6 +16,11 @@ export interface BackupOptions {
   workers?: number;
   /** The datastore as a libpq URI or keyword/value string. Default: the install's managed socket, then its Docker port. */
   dsn?: string;
+  /**
+   * Start the install's own datastore where it does not run (as its owner: PostgreSQL refuses root), and stop it again once it is dumped, however the
+   * backup ends. One that others use by then is left running. Not together with `dsn`. Default: false, which asks for one that runs.
+   */
+  startDatastore?: boolean;
   /** Directory of `pg_dump` and `psql`. Default: the install's own, then `PATH`, then the usual places. */
   pgBin?: string;
   /** Count the workspace first (concurrently), so that progress can be told as a share of the whole. Default: false. */
@@ -44,8 +49,8 @@ export interface BackupResult {
   size: number;
   manifest: Manifest;
   workspace: { path: string; files: number; directories: number; symlinks: number; bytes: number };
-  /** `source` says which datastore was dumped, without any password. */
-  datastore: { source: string; bytes: number };
+  /** Which datastore was dumped, without any password, and what it was before: running, started for the backup, or named by `dsn`. */
+  datastore: { source: string; bytes: number; cluster: 'running' | 'started' | 'external' };
   /** What the rules left out, most first. */
   leftOut: LeftOut[];
   /** The first 1,000 warnings; `warningCount` counts all. */

@@ -66,6 +66,7 @@ describe('the dump', () => {
     expect(result.datastore).toEqual({
       source: join(install.home, 'pgdata', '.s.PGSQL.5432'),
       bytes: sql.length,
+      cluster: 'running',
     });
     // Several slices, or the test is of something else.
     expect(sql.length).toBeGreaterThan(5e6);
@@ -145,7 +146,9 @@ describe('without a datastore nothing is written, and it says', () => {
     expect(error).toBe(
       `the datastore is not running. Tried ${join(home, 'pgdata', '.s.PGSQL.5432')}: No such file or directory; localhost:${port}: Connection refused`,
     );
-    expect(hint).toBe('start Leoflow Lite in another terminal (`leoflow lite`) and run this again while it is running');
+    expect(hint).toBe(
+      'start Leoflow Lite in another terminal (`leoflow lite`) and run this again while it is running; a backup can also start the datastore by itself: --start-datastore',
+    );
   });
 
   test('which address does not answer', async () => {

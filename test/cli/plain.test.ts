@@ -74,7 +74,7 @@ Backup written: /home/alice/snap.tar.gz
         durationMs: 0,
         workers: 1,
         workspace: { path: '/w\n', files: 1, directories: 1, symlinks: 0, bytes: 0 },
-        datastore: { source: 'somewhere', bytes: 0 },
+        datastore: { source: 'somewhere', bytes: 0, cluster: 'external' },
       }),
     );
     expect(summary.text).toBe(`\

@@ -92,7 +92,7 @@ export function result(part: Partial<BackupResult> = {}): BackupResult {
       created_at: '2026-05-28T14:30:45Z',
     },
     workspace: { path: '/home/alice/leoflow', files: 50_120, directories: 3210, symlinks: 1, bytes: 1_720_000_000 },
-    datastore: { source: '/home/alice/.leoflow/pgdata/.s.PGSQL.5432', bytes: 212_000_000 },
+    datastore: { source: '/home/alice/.leoflow/pgdata/.s.PGSQL.5432', bytes: 212_000_000, cluster: 'running' },
     leftOut: [],
     warnings: [],
     warningCount: 0,

@@ -186,8 +186,8 @@ describe('help and version are no errors', () => {
   test.each([
     [
       'backup',
-      'output exclude exclude-from level workers home dsn pg-bin quiet verbose json no-progress help',
-      'LEOFLOW_DATABASE_URL LEOFLOW_PG_BIN',
+      'output exclude exclude-from level workers start-datastore ping-url home dsn pg-bin quiet verbose json no-progress help',
+      'LEOFLOW_DATABASE_URL LEOFLOW_PG_BIN LEOFLOW_PING_URL GITHUB_STEP_SUMMARY GITHUB_OUTPUT',
     ],
     [
       'restore',

@@ -2,11 +2,14 @@
  * `leoflow lite backup`: turns flags into the library's options, runs it under a reporter, and ends with a status.
  */
 import { Command, Option } from 'commander';
-import type { BackupOptions } from '../../index.js';
+import type { BackupOptions, BackupResult } from '../../index.js';
 import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
+import { GithubActions } from '../listeners/github-actions.js';
+import type { Listener, ListenerWarning } from '../listeners/listener.js';
+import { Ping, pingUrl } from '../listeners/ping.js';
 import { createReporter } from '../reporters/reporter.js';
-import { archiveStream, type CommandContext, type Surroundings } from '../streams.js';
-import { backupView } from '../views/backup.js';
+import { archiveStream, type CommandContext, environmentValue, type Surroundings } from '../streams.js';
+import { backupMessage, backupView } from '../views/backup.js';
 import { type ExcludeSource, readExcludes } from './excludes.js';
 import {
   addInstallOptions,
@@ -25,6 +28,8 @@ interface BackupFlags extends InstallFlags, OutputFlags {
   output?: string;
   level?: number;
   workers?: number;
+  startDatastore?: true;
+  pingUrl?: URL;
 }
 
 const HELP = `
@@ -37,10 +42,13 @@ Examples:
       without what these patterns match
   leoflow lite backup --output - | ssh host 'cat > snapshot.tar.gz'
       to standard output
-  leoflow lite backup --quiet
-      from cron: silent unless something is wrong
-${environmentHelp()}
-${exitStatusHelp(EXIT.refused)}`;
+  leoflow lite backup --quiet --start-datastore
+      from cron: silent unless something is wrong, and whether Lite runs or not
+${environmentHelp(`
+  LEOFLOW_PING_URL          the address to ping, where --ping-url is not given
+  GITHUB_STEP_SUMMARY       file that gets a summary (set by GitHub Actions)
+  GITHUB_OUTPUT             file that gets archive=, size=, files=, incomplete=`)}
+${exitStatusHelp()}`;
 
 /** Builds the command. */
 export function backupCommand({ around, finish }: CommandContext): Command {
@@ -49,7 +57,7 @@ export function backupCommand({ around, finish }: CommandContext): Command {
   const command = new Command('backup')
     .summary('put the install into one archive')
     .description(
-      'Puts the whole install (configuration, workspace, a dump of the datastore) into one .tar.gz.\nLeoflow Lite must be running, or the datastore be reachable by --dsn.',
+      'Puts the whole install (configuration, workspace, a dump of the datastore) into one .tar.gz.\nLeoflow Lite must be running, or be started by --start-datastore, or the datastore be reachable by --dsn.',
     )
     .addOption(
       new Option(
@@ -72,7 +80,19 @@ export function backupCommand({ around, finish }: CommandContext): Command {
         wholeNumber('--level', 1, 9),
       ),
     )
-    .addOption(workersOption());
+    .addOption(workersOption())
+    .addOption(
+      new Option(
+        '--start-datastore',
+        'where the datastore of the install is not running, start it, and stop it again',
+      ).conflicts('dsn'),
+    )
+    .addOption(
+      new Option(
+        '--ping-url <url>',
+        "POST to <url>/start, then to <url> or <url>/fail, for a dead man's switch (env: LEOFLOW_PING_URL)",
+      ).argParser((value: string) => pingUrl('--ping-url', required('--ping-url')(value))),
+    );
   addInstallOptions(command);
   addOutputOptions(command, 'every warning, every rule, and the time of each phase');
   return command
@@ -93,8 +113,18 @@ async function runBackup(
       'redirect standard output to a file or into a program, or name a file with --output',
     );
   }
+  const { startDatastore } = flags;
+  const install = installOptions(flags, around.env);
+  if (startDatastore && install.dsn !== undefined) {
+    throw new UsageError(
+      '--start-datastore is for the datastore of the install, but LEOFLOW_DATABASE_URL names another one',
+      'leave out the option, or unset the variable',
+    );
+  }
+  const ping = flags.pingUrl ?? pingUrlOf(around.env);
   const options: BackupOptions = {
-    ...installOptions(flags, around.env),
+    ...install,
+    ...(startDatastore && { startDatastore }),
     ...(flags.output !== undefined && { output: archiveOnStdout ? archiveStream(around.stdout) : flags.output }),
     ...(flags.level !== undefined && { level: flags.level }),
     ...(flags.workers !== undefined && { workers: flags.workers }),
@@ -102,6 +132,9 @@ async function runBackup(
   };
 
   const reporter = createReporter(backupView, { ...flags, archiveOnStdout }, around);
+  const warn = (warning: ListenerWarning) => reporter.event({ type: 'warning', warning });
+  const listeners: Listener<BackupResult>[] = [new GithubActions(around.env, warn)];
+  if (ping !== undefined) listeners.unshift(new Ping(ping, backupMessage, warn));
   return underReporter(
     reporter,
     async (hooks) => {
@@ -110,5 +143,11 @@ async function runBackup(
       return backup({ ...options, ...hooks, survey: reporter.wantsTotal });
     },
     ({ incomplete }) => (incomplete ? EXIT.incomplete : EXIT.done),
+    listeners,
   );
+}
+
+function pingUrlOf(env: Surroundings['env']): URL | undefined {
+  const value = environmentValue(env, 'LEOFLOW_PING_URL');
+  return value === undefined ? undefined : pingUrl('LEOFLOW_PING_URL', value);
 }

@@ -5,6 +5,7 @@
 import type { Warning } from '../../index.js';
 import type { Failure } from '../exit.js';
 import { formatCount, printable, printableLines } from '../format.js';
+import type { ListenerWarning } from '../listeners/listener.js';
 import type { Colours } from '../streams.js';
 
 /** As many warnings are printed without `--verbose`. */
@@ -23,8 +24,9 @@ export class WarningList {
     this.#limit = limit;
   }
 
-  /** Counts a warning; true if it is one to print. */
-  add(warning: Warning): boolean {
+  /** Counts a warning; true if it is one to print. One that is not about the backup comes by itself: it is not counted, and printed. */
+  add(warning: Warning | ListenerWarning): boolean {
+    if (warning.code === 'ping' || warning.code === 'report') return true;
     this.total++;
     if (warning.incomplete) this.incomplete++;
     return this.total <= this.#limit;
@@ -38,7 +40,7 @@ export class WarningList {
 }
 
 /** One warning on one line. */
-export function warningLine(warning: Warning, colours: Colours): string {
+export function warningLine(warning: Warning | ListenerWarning, colours: Colours): string {
   return `${colours.yellow('warning:')} ${printable(warning.path)}: ${printableLines(warning.message)}`;
 }
 

@@ -13,6 +13,7 @@ import type {
 } from '../../index.js';
 import type { OutputFlags } from '../commands/options.js';
 import type { Failure } from '../exit.js';
+import type { ListenerWarning } from '../listeners/listener.js';
 import { canRepaint, type Surroundings } from '../streams.js';
 import type { View } from '../views/view.js';
 import { JsonReporter } from './json.js';
@@ -24,7 +25,7 @@ export type ReportedEvent<P extends string> =
   | { type: 'phase'; phase: P }
   | { type: 'total'; files: number; bytes: number }
   | { type: 'progress'; progress: BackupProgress | RestoreProgress }
-  | { type: 'warning'; warning: Warning }
+  | { type: 'warning'; warning: Warning | ListenerWarning }
   | { type: 'note'; message: string }
   | { type: 'serving'; serving: LiteServing }
   | { type: 'verdict'; verdict: Verdict }

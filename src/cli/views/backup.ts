@@ -2,10 +2,12 @@
  * A backup, for people: its phases, and a summary of what is in the archive and what is not.
  */
 import type { BackupPhase, BackupResult } from '../../index.js';
+import type { Failure } from '../exit.js';
 import { formatBytes, formatCount, formatNumber, printable } from '../format.js';
-import type { Colours } from '../streams.js';
+import { failureText, WARNINGS_SHOWN, warningLine } from '../reporters/messages.js';
+import { type Colours, NO_COLOURS } from '../streams.js';
 import { leftOutTexts } from './left-out.js';
-import { dumpText, rowsOf, tableLines, timeText, treeText, versionText } from './table.js';
+import { dumpText, type Row, rowsOf, tableLines, timeText, treeText, versionText } from './table.js';
 import { STOPPING, type SummaryStyle, type View } from './view.js';
 
 /** How a backup is told. */
@@ -28,24 +30,50 @@ export const backupView: View<BackupPhase, BackupResult> = {
   lastWord: (result, incomplete, colours) => (result.incomplete ? incompleteLine(incomplete, colours) : undefined),
 };
 
+/** A backup in plain text, for whoever is told of it by a message. */
+export const backupMessage = {
+  result(result: BackupResult, status: number): string {
+    const lines = summaryLines(result, { colours: NO_COLOURS, verbose: false, phases: '' });
+    const warnings = result.warnings.slice(0, WARNINGS_SHOWN).map((warning) => warningLine(warning, NO_COLOURS));
+    return [...lines, ...warnings, `exit status ${status}`, ''].join('\n');
+  },
+  failure: (failure: Failure): string => `${failureText(failure, NO_COLOURS)}exit status ${failure.status}\n`,
+};
+
 function summaryLines(result: BackupResult, { colours, verbose, phases }: SummaryStyle): string[] {
-  const rows = [
+  return [headline(result, colours), ...tableLines(backupRows(result, { verbose, phases }), colours)];
+}
+
+/** What is in the archive and what is not, as the rows of a table. */
+export function backupRows(
+  result: BackupResult,
+  { verbose, phases }: Pick<SummaryStyle, 'verbose' | 'phases'> = { verbose: false, phases: '' },
+): Row[] {
+  return [
     ...rowsOf('size', [sizeText(result)]),
     ...rowsOf('workspace', [treeText(result.workspace, result.workspace.symlinks)]),
-    ...rowsOf('datastore', [dumpText(result.datastore)]),
+    ...rowsOf('datastore', datastoreTexts(result)),
     ...rowsOf('leoflow', [versionText(result.manifest)]),
     ...rowsOf('left out', leftOutTexts(result.leftOut, verbose)),
     ...rowsOf('time', [timeText(contentBytes(result), result), ...(verbose ? [phases] : [])]),
     ...rowsOf('warnings', result.warningCount > 0 ? [formatNumber(result.warningCount)] : []),
   ];
-  return [headline(result, colours), ...tableLines(rows, colours)];
 }
 
-function headline({ path, incomplete }: BackupResult, colours: Colours): string {
-  const where = path === null ? 'standard output' : printable(path);
-  return incomplete
-    ? `${colours.yellow('Backup written, but incomplete:')} ${where}`
-    : `${colours.green('Backup written:')} ${where}`;
+function headline(result: BackupResult, colours: Colours): string {
+  const where = result.path === null ? 'standard output' : printable(result.path);
+  const colour = result.incomplete ? colours.yellow : colours.green;
+  return `${colour(`${backupHeadline(result)}:`)} ${where}`;
+}
+
+/** What was done, in a few words. */
+export function backupHeadline({ incomplete }: BackupResult): string {
+  return incomplete ? 'Backup written, but incomplete' : 'Backup written';
+}
+
+function datastoreTexts({ datastore }: BackupResult): string[] {
+  const wasStarted = datastore.cluster === 'started';
+  return [dumpText(datastore), ...(wasStarted ? ['it was not running, and was started for the backup only'] : [])];
 }
 
 function sizeText(result: BackupResult): string {

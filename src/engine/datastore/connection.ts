@@ -86,9 +86,9 @@ function addressOf(parameters: ReadonlyMap<string, string>, env: Readonly<Record
     .join(',');
 }
 
-/** Settings of a person's interactive sessions that would change what a dump says or where it comes from. */
+/** Settings of a person's interactive sessions that would change what a dump says or where it comes from, and secrets that are none of PostgreSQL's. */
 const NEVER_INHERITED =
-  /^(?:PG(?:CLIENTENCODING|OPTIONS|SERVICE|DATESTYLE|TZ|GEQO|CLUSTER|DATABASE_URL)|PSQL.*|LC_.*|LANG|LANGUAGE)$/;
+  /^(?:PG(?:CLIENTENCODING|OPTIONS|SERVICE|DATESTYLE|TZ|GEQO|CLUSTER|DATABASE_URL)|PSQL.*|LC_.*|LANG|LANGUAGE|LEOFLOW_(?:DATABASE|PING)_URL)$/;
 
 /**
  * This process's environment, made fit for a PostgreSQL client: messages in English (they are read), no settings that change results.

@@ -2,6 +2,7 @@
  * The datastore: finding it, dumping it, and bringing a dump back. Other folders import nothing but this.
  */
 export type { Session } from './cluster/admin.js';
+export { runsForBackup, startForBackup, stopUnlessUsed } from './cluster/backup.js';
 export {
   type ClusterLease,
   type ClusterReport,

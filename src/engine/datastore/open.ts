@@ -132,7 +132,7 @@ async function firstAnswering(psql: string, connections: readonly Connection[], 
     }
   }
   throw new SnapshotError('DATASTORE_UNREACHABLE', `the datastore is not running. Tried ${silent.join('; ')}`, {
-    hint: START_LITE,
+    hint: `${START_LITE}; a backup can also start the datastore by itself: --start-datastore`,
   });
 }
 

@@ -12,7 +12,7 @@ import { clearStaleTemporaries } from '../archive/index.js';
 import { DATABASE, pgdataOf, ROLE, type ServedCluster, serveCluster } from '../datastore/index.js';
 import { interrupted, SnapshotError } from '../errors.js';
 import { defaultHome, readInstall } from '../install/index.js';
-import { holdLite, lockInstall } from '../install-lock.js';
+import { holdLite, lockBriefly } from '../install-lock.js';
 import { requireNothingUnfinished } from '../recovery.js';
 import type { LiteEvent, LiteOptions, LiteResult, LiteServing } from './options.js';
 import { isRootsOwn, ROOT_REFUSED, rootAdvice } from './root.js';
@@ -61,7 +61,7 @@ type Started = ServedCluster & Pick<LiteServing, 'was'>;
 
 /** Brings the cluster up, while nobody else works on the home. */
 async function start(home: string, { pgBin, signal }: LiteOptions): Promise<Started> {
-  const unlock = await lockInstall(home, 'start');
+  const unlock = await lockBriefly(home, 'start', signal);
   try {
     await requireNothingUnfinished(home);
     await clearStaleTemporaries(dirname(home));

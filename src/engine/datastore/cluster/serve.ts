@@ -1,16 +1,15 @@
 /**
  * A managed cluster that is up for others to use: what `leoflow lite` runs, and what `leoflow uninstall` ends.
  */
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DATABASE, pgdataOf } from '../connection.js';
+import { DATABASE } from '../connection.js';
 import type { DatastoreOptions } from '../open.js';
 import { identifier } from '../psql.js';
 import { requirePsql, type ToolSearch } from '../tools.js';
 import { administer } from './admin.js';
 import { bringUp, type ClusterUp } from './bring-up.js';
 import { serverGone, serverRuns } from './postmaster.js';
-import { clusterMajor, findServer, LOG, STARTED_BY_US, stopServer } from './server.js';
+import { clusterMajor, findServer, LOG, STARTED_BY_US, stopServer, wasStartedWith } from './server.js';
 
 /** A cluster that serves. */
 export interface ServedCluster {
@@ -95,7 +94,5 @@ async function stopLeft(search: ToolSearch): Promise<void> {
 
 /** A server tells by its command line who started it. */
 async function isLeft({ found }: ClusterUp, { home }: ToolSearch): Promise<boolean> {
-  if (found.connection.kind !== 'managed') return false;
-  const options = await readFile(join(pgdataOf(home), 'postmaster.opts'), 'utf8').catch(() => '');
-  return options.includes(STARTED_BY_US);
+  return found.connection.kind === 'managed' && (await wasStartedWith(home, STARTED_BY_US));
 }

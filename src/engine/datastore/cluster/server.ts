@@ -26,6 +26,9 @@ export const LOG = join('dev', 'postgres.log');
 /** A setting of no effect: a server with it on its command line was started by this program. */
 export const STARTED_BY_US = 'leoflow.started_by=leoflow-snapshot';
 
+/** As {@link STARTED_BY_US}: it was started for a backup, and is to be stopped when no backup uses it any more. */
+export const STARTED_FOR_BACKUP = 'leoflow.started_for=backup';
+
 /** The server of one home, ready to be started and stopped. */
 export interface ManagedServer {
   home: string;
@@ -69,15 +72,23 @@ export async function findInitdb(search: ToolSearch): Promise<Tool | undefined> 
   return (await findTool('initdb', search)).tool;
 }
 
-/** Starts the server and waits until it answers. */
-export async function startServer(server: ManagedServer, signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Starts the server and waits until it answers.
+ *
+ * @param mark a setting of no effect that its command line is to have, besides {@link STARTED_BY_US}
+ */
+export async function startServer(
+  server: ManagedServer,
+  signal: AbortSignal | undefined,
+  mark?: typeof STARTED_FOR_BACKUP,
+): Promise<void> {
   const { home } = server;
   const pgdata = pgdataOf(home);
   requireShortSocket(pgdata);
   throwIfAborted(signal);
   const log = await logFile(server);
   // pg_ctl hands these to a shell, and quotes only some of them.
-  const settings = `-c listen_addresses='' -k '${pgdata.replaceAll("'", "'\\''")}' -p ${MANAGED_PORT} -c ${STARTED_BY_US}`;
+  const settings = `-c listen_addresses='' -k '${pgdata.replaceAll("'", "'\\''")}' -p ${MANAGED_PORT} -c ${STARTED_BY_US}${mark === undefined ? '' : ` -c ${mark}`}`;
   await clearStaleLocks(home);
   const starting = pgCtl(server, 'start', '-l', LOG, '-o', settings);
 
@@ -108,6 +119,12 @@ export async function startServer(server: ManagedServer, signal: AbortSignal | u
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
+}
+
+/** Whether the command line of a home's server has a setting: it tells who has started it, and what for. */
+export async function wasStartedWith(home: string, setting: string): Promise<boolean> {
+  const options = await readFile(join(pgdataOf(home), 'postmaster.opts'), 'utf8').catch(() => '');
+  return options.includes(setting);
 }
 
 /**

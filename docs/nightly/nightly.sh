@@ -1,0 +1,26 @@
+#!/bin/sh
+# A night: back up, verify, prune. Silent unless something is wrong; the exit status is that of the first step that says so.
+#
+#   LEOFLOW_BACKUPS    directory of the archives (default: ~/leoflow-backups)
+#   LEOFLOW_PING_URL   address of a dead man's switch, which the backup pings
+#
+# Further words go to the backup: nightly.sh --exclude '*.parquet'
+set -u
+umask 077
+
+backups=${LEOFLOW_BACKUPS:-$HOME/leoflow-backups}
+mkdir -p "$backups" || exit 1
+archive=$backups/leoflow-backup-$(date -u +%Y-%m-%dT%H%M%SZ).tar.gz
+
+leoflow lite backup --quiet --start-datastore --output "$archive" "$@"
+status=$?
+case $status in
+  0) ;;
+  # There is an archive, but some files are not in it as they should be: it is kept, and nothing is removed for it.
+  3) leoflow lite verify --quiet "$archive"; exit 3 ;;
+  *) exit "$status" ;;
+esac
+
+# Old ones go only for a new one that is good.
+leoflow lite verify --quiet "$archive" || exit
+leoflow lite prune "$backups" --quiet --keep-daily 7 --keep-weekly 4 --keep-monthly 12
