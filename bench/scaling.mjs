@@ -32,12 +32,6 @@ export const AXES = /** @type {const} */ ({
   },
 });
 
-/** @type {const} */ ({
-  size: { title: 'size of the tree', unit: 'GB', scale: 1e-9, profile: 'mixed' },
-  files: { title: 'number of files', unit: 'thousand files', scale: 1e-3, profile: 'dags' },
-  workers: { title: 'worker threads', unit: 'workers', scale: 1, profile: 'mixed' },
-});
-
 /**
  * @param {object} options
  * @param {{ sizes: number[]; counts: number[]; workers: number[]; bytes: number }} options.points `bytes`: of the tree for the numbers of workers
