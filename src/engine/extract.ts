@@ -18,7 +18,7 @@ import {
   temporaryName,
 } from './archive/index.js';
 import { commit, inodeOf, resume, unused } from './commit.js';
-import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from './errors.js';
+import { interrupted, SnapshotError, systemErrorText, throwIfAborted } from './errors.js';
 import { Extraction } from './extraction.js';
 import { lockInstall } from './install-lock.js';
 import { type Journal, type Rename, readJournal } from './journal.js';
@@ -27,6 +27,7 @@ import { giveTo, MadeDirectories, ownerOf } from './ownership.js';
 import { availableWorkers, WorkerPool } from './pool.js';
 import { syncFileSystem } from './system-tools.js';
 import { chooseRuns } from './take/chosen-runs.js';
+import { asExtractError } from './take/extract-error.js';
 import { findGround, type Ground } from './take/ground.js';
 import { type Asked, readPatterns } from './take/patterns.js';
 import { type Placement, Placing } from './take/placing.js';
@@ -48,7 +49,8 @@ export async function extract(options: ExtractOptions): Promise<ExtractResult> {
   let run: ExtractRun | null = null;
   try {
     run = new ExtractRun({ options, asked, ground, made });
-    if (options.dryRun !== true) {
+    if (options.dryRun === true) await run.sayUnfinished();
+    else {
       await made.make(ground.directory);
       unlock = await lockInstall(ground.site, 'extract');
       await run.recover();
@@ -109,14 +111,19 @@ class ExtractRun {
 
   /** Undoes an extraction to this place that was broken off while it moved, and removes what killed ones have left. */
   async recover(): Promise<void> {
-    const { directory } = this.#context.ground;
     const journal = await readJournal(this.#site.home);
     if (journal !== null) {
       const { outcome, leftOver } = await resume(this.#site, journal);
       this.#note(`an earlier extraction that was broken off was ${outcome} first`);
       if (leftOver !== null) this.#note(leftOver.message);
     }
-    await clearStaleTemporaries(directory);
+    await clearStaleTemporaries(this.#context.ground.directory);
+  }
+
+  /** The same for a dry run, which only says so. */
+  async sayUnfinished(): Promise<void> {
+    if ((await readJournal(this.#site.home)) === null) return;
+    this.#note('an earlier extraction to this directory was broken off; the next one that is meant undoes it first');
   }
 
   async open(): Promise<void> {
@@ -300,43 +307,4 @@ class ExtractRun {
 
 function dryReplaced(placements: readonly Placement[]): ExtractResult['replaced'] {
   return placements.flatMap(({ to, replaces }) => (replaces ? [{ what: to, where: to }] : []));
-}
-
-/** What went wrong, in the words of an extraction. */
-function asExtractError(error: unknown, to: string): unknown {
-  if (error instanceof SnapshotError) {
-    const { code, message, cause } = error;
-    switch (code) {
-      case 'STAGING_FULL':
-        return new SnapshotError(code, message, { hint: fullHint(to), cause });
-      case 'STAGING_WRITE':
-        return error.hint?.includes('--workspace') === true
-          ? new SnapshotError(code, message, { hint: writeHint(to), cause })
-          : error;
-      case 'RECOVERY_FAILED':
-        return new SnapshotError(code, message, {
-          hint: 'see to what stands in the way, then extract to the same directory again: it goes on where this one stopped',
-          cause,
-        });
-      default:
-        return error;
-    }
-  }
-  const code = systemErrorCode(error);
-  if (code === undefined || !(error instanceof Error && 'syscall' in error)) return error;
-  const isFull = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code);
-  const words = `${'path' in error ? `${error.path}: ` : ''}${systemErrorText(error)}`;
-  return new SnapshotError(
-    isFull ? 'STAGING_FULL' : 'STAGING_WRITE',
-    isFull ? `no room to extract: ${words}` : `nothing could be extracted: ${words}`,
-    { hint: isFull ? fullHint(to) : writeHint(to), cause: error },
-  );
-}
-
-function fullHint(to: string): string {
-  return `free some space where ${to} is, or extract to another file system; nothing was changed`;
-}
-
-function writeHint(to: string): string {
-  return `check the disk and the permissions of ${to} and of the directory around it, or extract to another one; nothing was changed`;
 }

@@ -31,6 +31,8 @@ Examples:
       in place of the file that is there, which is kept under another name
   leoflow lite extract snap.tar.gz dags --to ~/leoflow --dry-run
       check what would be extracted, say what would happen, change nothing
+
+Patterns are as for 'leoflow lite list', but may as well begin with the path in the workspace.
 ${exitStatusHelp(EXIT.incomplete)}`;
 
 /** Builds the command. */
