@@ -24,6 +24,8 @@ export class WorkerPool {
     this.#piscina = new Piscina({
       minThreads: workers,
       maxThreads: workers,
+      // One at hand, and one that is begun without asking here first (src/workers/alone.ts).
+      concurrentTasksPerWorker: 2,
       recordTiming: false,
       // The task at hand is small and short-lived; what is large lives outside of the JavaScript heap.
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 },

@@ -8,12 +8,8 @@ import { SnapshotError } from './errors.js';
 
 /** Makes everything on the file system of a directory durable: one call instead of one per file. */
 export async function syncFileSystem(directory: string): Promise<void> {
-  try {
-    await runTool('sync', ['-f', directory]);
-  } catch {
-    // Not GNU's: sync everything.
-    await runTool('sync', []);
-  }
+  // Where there is no such option, it is taken for none, and everything is synced.
+  await runTool('sync', ['-f', directory]);
   await syncDirectory(directory);
 }
 

@@ -1,4 +1,5 @@
 import { type ListResult, type ListTask, listBlock } from '../engine/workspace/index.js';
+import { alone } from './alone.js';
 
 /** Reads the headers of a block of whole entries. */
-export default (task: ListTask): ListResult => listBlock(task);
+export default alone((task: ListTask): ListResult => listBlock(task));

@@ -1,4 +1,5 @@
 import { type SumResult, type SumTask, sumFiles } from '../engine/workspace/index.js';
+import { alone } from './alone.js';
 
 /** Reads files on the disk for their checksums. */
-export default (task: SumTask): SumResult => sumFiles(task);
+export default alone((task: SumTask): SumResult => sumFiles(task));
