@@ -25,6 +25,7 @@ export type {
   RestorePhase,
   RestoreProgress,
   Warning,
+  WarningCode,
 } from './engine/events.js';
 export { runLite, setup, uninstall } from './engine/lite/index.js';
 export type {

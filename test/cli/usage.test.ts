@@ -96,7 +96,7 @@ describe.each([
   test.each(wrong)('%j as JSON', async (argv, message, hint) => {
     const { status, stdout, stderr } = await command(['lite', name, '--json', ...argv]);
     expect({ status, stderr }).toEqual({ status: 2, stderr: '' });
-    expect(jsonLines(stdout)).toEqual([{ type: 'error', error: { code: 'USAGE', message, hint }, status: 2 }]);
+    expect(jsonLines(stdout)).toEqual([{ type: 'error', format: 1, error: { code: 'USAGE', message, hint }, status: 2 }]);
   });
 });
 

@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, readdirSync, readFileSync, readSync } f
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as Library from '../../src/index.js';
+import { checkJson } from './json-lines.js';
 import { isRoot } from './tree.js';
 
 /** The built executable. */
@@ -40,7 +41,7 @@ export interface Running {
   ended: Promise<Ended>;
 }
 
-/** Starts the program. */
+/** Starts the program. What it prints as JSON must be as the schema says; else its end rejects. */
 export function startLeoflow(argv: readonly string[], options: RunOptions = {}): Running {
   const [command = process.execPath, ...args] = [...(options.under ?? []), process.execPath, LEOFLOW, ...argv];
   const child = spawn(command, args, {
@@ -57,7 +58,15 @@ export function startLeoflow(argv: readonly string[], options: RunOptions = {}):
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (status) => resolve({ status, stdout: Buffer.concat(stdout), stderr }));
+    child.once('close', (status) => {
+      const printed = Buffer.concat(stdout);
+      try {
+        if (child.stdout !== null) checkJson(argv, status, printed.toString(), stderr);
+        resolve({ status, stdout: printed, stderr });
+      } catch (error) {
+        reject(error);
+      }
+    });
   });
   const reached = async (condition: () => boolean, what: string) => {
     await untilEither(condition, [ended], what);

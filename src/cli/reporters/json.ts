@@ -4,6 +4,7 @@
 import type { Failure } from '../exit.js';
 import type { TextStream } from '../streams.js';
 import type { View } from '../views/view.js';
+import { FORMAT } from './json-lines.js';
 import type { ReportedEvent, Reporter } from './reporter.js';
 
 /** At least this long between two progress lines, in milliseconds. */
@@ -47,7 +48,7 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   }
 
   done(result: R, status: number): void {
-    writeJson(this.#stream, { type: 'result', command: this.#command, ...result, status });
+    writeJson(this.#stream, { type: 'result', format: FORMAT, command: this.#command, ...result, status });
   }
 
   failed(failure: Failure): void {
@@ -66,7 +67,7 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
 
 /** Writes the error object that ends the JSON lines of a command that failed. */
 export function writeFailure(stream: TextStream, { status, ...error }: Failure): void {
-  writeJson(stream, { type: 'error', error, status });
+  writeJson(stream, { type: 'error', format: FORMAT, error, status });
 }
 
 function writeJson(stream: TextStream, line: unknown): void {
