@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type * as Library from '../../src/index.js';
 import { checkJson } from './json-lines.js';
 import { isRoot } from './tree.js';
+import { expectOneVoiceOf } from './voice.js';
 
 /** The built executable. */
 export const LEOFLOW = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -41,7 +42,7 @@ export interface Running {
   ended: Promise<Ended>;
 }
 
-/** Starts the program. What it prints as JSON must be as the schema says; else its end rejects. */
+/** Starts the program. What it prints as JSON must be as the schema says, and what it says must be in one voice; else its end rejects. */
 export function startLeoflow(argv: readonly string[], options: RunOptions = {}): Running {
   const [command = process.execPath, ...args] = [...(options.under ?? []), process.execPath, LEOFLOW, ...argv];
   const child = spawn(command, args, {
@@ -61,7 +62,9 @@ export function startLeoflow(argv: readonly string[], options: RunOptions = {}):
     child.once('close', (status) => {
       const printed = Buffer.concat(stdout);
       try {
-        if (child.stdout !== null) checkJson(argv, status, printed.toString(), stderr);
+        // Whoever has stopped reading has not read the last line.
+        if (child.stdout?.readableEnded) checkJson(argv, status, printed.toString(), stderr);
+        expectOneVoiceOf(stderr);
         resolve({ status, stdout: printed, stderr });
       } catch (error) {
         reject(error);

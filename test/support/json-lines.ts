@@ -6,6 +6,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { JsonLine } from '../../src/cli/reporters/json-lines.js';
+import { expectOneVoice } from './voice.js';
 
 interface Schema {
   [keyword: string]: unknown;
@@ -63,10 +65,21 @@ function faultsOf(line: Record<string, unknown>): string[] {
     validate = ajv.compile({ $ref: `closed#/$defs/${name}` });
     compiled.set(name, validate);
   }
-  if (validate(line)) return [];
+  if (validate(line)) {
+    heedVoice(line as unknown as JsonLine);
+    return [];
+  }
   return (validate.errors ?? []).map(
     ({ instancePath, message, params }) => `${name} ${instancePath} ${message} ${JSON.stringify(params)}`,
   );
+}
+
+/** What a person would read must be in one voice, here as well. */
+function heedVoice(line: JsonLine): void {
+  if (line.type === 'note') expectOneVoice(line.message, 'note');
+  if (line.type !== 'error') return;
+  expectOneVoice(line.error.message, 'message');
+  if (line.error.hint !== null) expectOneVoice(line.error.hint, 'hint');
 }
 
 /** The definition that a line must be valid by: its messages say more than those of `oneOf`. */
