@@ -14,6 +14,9 @@ const NOT_OURS = new Set(['--option']);
 /** Commands that tell a program nothing but what they print: none has a result. */
 const WITHOUT_JSON = new Set<string>();
 
+/** Commands that are over at once, without any phase to time. */
+const WITHOUT_PHASES = new Set(['leoflow setup']);
+
 interface Named {
   /** The words that run it. */
   words: string[];
@@ -82,6 +85,10 @@ describe.each(COMMANDS.map((named) => [nameOf(named), named] as const))('%s', (_
 
   test('has --json', () => {
     expect(longOptionsOf(named).includes('--json')).toBe(!WITHOUT_JSON.has(nameOf(named)));
+  });
+
+  test('has --verbose, which tells the time of each phase', () => {
+    expect(longOptionsOf(named).includes('--verbose')).toBe(!WITHOUT_PHASES.has(nameOf(named)));
   });
 
   test('has the same options in its chapter of docs/cli.md, and no others', () => {

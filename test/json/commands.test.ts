@@ -2,11 +2,11 @@
  * Every command with `--json`, run for real: done, failed, refused, interrupted, misunderstood. That each line is as the schema says is seen to by what runs
  * them (test/support/json-lines.ts); here it is that all of them end as they should, and that no line is in the schema which nobody writes.
  */
-import { copyFileSync, lstatSync, readFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeJournal } from '../../src/engine/journal.js';
 import { jsonLines } from '../cli/support.js';
+import { breakOff } from '../restore/broken-off.js';
 import { REFERENCE } from '../restore/fresh-place.js';
 import { startLeoflow, until } from '../support/cli.js';
 import { createInstall, type TestInstall } from '../support/install.js';
@@ -262,28 +262,6 @@ async function whileDumpsWait(act: () => Promise<void>): Promise<void> {
   } finally {
     await unlock();
   }
-}
-
-/** Leaves a home as a restore leaves it that was killed between two renames. */
-async function breakOff(home: string, workspace: string): Promise<void> {
-  const inode = String(lstatSync(workspace, { bigint: true }).ino);
-  const aside = `${workspace}.aside`;
-  renameSync(workspace, aside);
-  await writeJournal(home, {
-    version: 1,
-    started: '2026-06-01T08:00:00Z',
-    state: 'committing',
-    renames: [
-      { from: workspace, to: aside, inode },
-      { from: `${workspace}.staged`, to: workspace, inode: '0' },
-    ],
-    carried: [],
-    databases: null,
-    transaction: null,
-    datastore: null,
-    temporary: [],
-    discard: { paths: [], databases: [] },
-  });
 }
 
 /** All kinds of lines that the schema knows. */

@@ -2,7 +2,8 @@
  * Holds what `--json` writes against the published schema, and against more: what the schema does not name must not be there. The schema itself takes
  * additions, so that it fits later versions; here an addition is something that was not documented.
  *
- * Whoever gives a command `--json` describes its lines in src/cli/reporters/json-lines.ts, and then runs `npm run schema`.
+ * Whoever gives a command `--json` describes its lines in src/cli/reporters/json-lines.ts, runs `npm run schema`, and writes each of them at least once in
+ * test/json/commands.test.ts.
  */
 import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';

@@ -4,7 +4,7 @@
 import type { Failure } from '../exit.js';
 import type { TextStream } from '../streams.js';
 import type { View } from '../views/view.js';
-import { FORMAT } from './json-lines.js';
+import { FORMAT, type JsonLine, type ResultLine } from './json-lines.js';
 import type { ReportedEvent, Reporter } from './reporter.js';
 
 /** At least this long between two progress lines, in milliseconds. */
@@ -16,7 +16,7 @@ const ALWAYS: ReadonlySet<ReportedEvent<string>['type']> = new Set(['warning', '
 /** Writes one JSON object per line. */
 export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   readonly wantsTotal = false;
-  readonly #command: string;
+  readonly #command: ResultLine['command'];
   readonly #stream: TextStream;
   readonly #shown: { steps: boolean; progress: boolean };
   readonly #now: () => number;
@@ -40,6 +40,8 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   }
 
   event(event: ReportedEvent<P>): void {
+    // What there is in all is counted for who shows a share of it.
+    if (event.type === 'total') return;
     if (ALWAYS.has(event.type) || this.#isDue(event)) writeJson(this.#stream, event);
   }
 
@@ -70,6 +72,7 @@ export function writeFailure(stream: TextStream, { status, ...error }: Failure):
   writeJson(stream, { type: 'error', format: FORMAT, error, status });
 }
 
-function writeJson(stream: TextStream, line: unknown): void {
+/** The type of the line is one that json-lines.ts describes; that the rest of it is as described there, the tests see to. */
+function writeJson(stream: TextStream, line: { type: JsonLine['type']; [field: string]: unknown }): void {
   stream.write(`${JSON.stringify(line)}\n`);
 }
