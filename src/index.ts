@@ -38,6 +38,7 @@ export type {
   RestorePhase,
   RestoreProgress,
   Warning,
+  WarningCode,
 } from './engine/events.js';
 export { extract } from './engine/extract.js';
 export { inspect } from './engine/inspect.js';

@@ -125,7 +125,7 @@ async function openFile(path: string): Promise<FileHandle> {
   if ((await handle.stat()).isFile()) return handle;
   await handle.close();
   throw new SnapshotError('INPUT_UNREADABLE', `the archive ${path} is not a regular file`, {
-    hint: 'name an archive file, or pipe one in with --input -',
+    hint: 'name a file, or pipe the archive in and say - instead of its name',
   });
 }
 
