@@ -16,6 +16,9 @@ const OPEN_WORDS = ['ErrorCode', 'Phase', 'WarningCode'];
 /** Numbers that need not be whole. All others are counts, sizes and statuses. */
 const FRACTIONS = new Set(['durationMs']);
 
+/** Numbers that may be negative: times before 1970. */
+const SIGNED = new Set(['mtime']);
+
 /** @returns the schema, as the text of a file */
 export function outputSchema() {
   const definitions = generate();
@@ -53,7 +56,8 @@ function generate() {
  * @param {Record<string, Schema>} definitions
  * @returns {string[]}
  */
-function wordsOf({ anyOf = [], enum: words = [], $ref }, definitions) {
+function wordsOf({ anyOf = [], enum: words = [], const: word, $ref }, definitions) {
+  if (word !== undefined) return [word];
   if ($ref !== undefined) return wordsOf(definitions[$ref.replace('#/definitions/', '')] ?? {}, definitions);
   return [...new Set([...words, ...anyOf.flatMap((/** @type {Schema} */ one) => wordsOf(one, definitions))])];
 }
@@ -71,7 +75,7 @@ function polished(schema, name = '') {
   const types = [schema.type].flat();
   if (types.includes('number')) {
     const whole = FRACTIONS.has(name) ? 'number' : 'integer';
-    const bounds = schema.enum || 'const' in schema ? {} : { minimum: 0 };
+    const bounds = schema.enum || 'const' in schema || SIGNED.has(name) ? {} : { minimum: 0 };
     return { ...schema, type: types.length > 1 ? [whole, 'null'] : whole, ...bounds };
   }
   return Object.fromEntries(

@@ -15,6 +15,7 @@ export type {
   InspectResult,
   ListEvent,
   ListOptions,
+  ListPhase,
   ListResult,
   Look,
 } from './engine/contents-options.js';

@@ -21,9 +21,12 @@ export interface ListOptions {
   onEvent?: (event: ListEvent) => void;
 }
 
+/** There is but one. */
+export type ListPhase = 'list';
+
 /** What `list()` says while it runs. */
 export type ListEvent =
-  | { type: 'phase'; phase: 'list' }
+  | { type: 'phase'; phase: ListPhase }
   /** Only where all of the archive has to be read. */
   | { type: 'progress'; progress: RestoreProgress }
   /** Something worth knowing that is not an error, one sentence. */

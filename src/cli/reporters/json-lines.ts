@@ -7,13 +7,25 @@ import type {
   BackupPhase,
   BackupProgress,
   BackupResult,
+  CatPhase,
+  CatResult,
+  ContentsEntry,
   Difference,
   DiffPhase,
   DiffResult,
   ErrorCode,
+  ExtractPhase,
+  ExtractResult,
+  InspectPhase,
+  InspectResult,
+  ListPhase,
+  ListResult,
   LitePhase,
   LiteResult,
   LiteServing,
+  PruneDecision,
+  PrunePhase,
+  PruneResult,
   RecoverResult,
   RestorePhase,
   RestoreProgress,
@@ -27,6 +39,7 @@ import type {
   VerifyResult,
   Warning,
 } from '../../index.js';
+import type { ListenerWarning } from '../listeners/listener.js';
 
 /**
  * The version of what is written, in every last line. Within one version things are added (types of lines, fields, codes, phases), but nothing is taken away
@@ -38,7 +51,16 @@ export const FORMAT = 1;
 export type JsonLine = EventLine | ResultLine | ErrorLine;
 
 /** Something that happens while the command runs. */
-export type EventLine = PhaseLine | ProgressLine | NoteLine | WarningLine | ServingLine | VerdictLine | DifferenceLine;
+export type EventLine =
+  | PhaseLine
+  | ProgressLine
+  | NoteLine
+  | WarningLine
+  | ServingLine
+  | VerdictLine
+  | DifferenceLine
+  | EntryLine
+  | DecisionLine;
 
 /** The last line of a command that came to its end. */
 export type ResultLine =
@@ -47,12 +69,28 @@ export type ResultLine =
   | RecoverResultLine
   | VerifyResultLine
   | DiffResultLine
+  | ListResultLine
+  | InspectResultLine
+  | CatResultLine
+  | ExtractResultLine
+  | PruneResultLine
   | SetupResultLine
   | LiteResultLine
   | UninstallResultLine;
 
 /** A phase of any command. */
-export type Phase = BackupPhase | RestorePhase | VerifyPhase | DiffPhase | LitePhase | UninstallPhase;
+export type Phase =
+  | BackupPhase
+  | RestorePhase
+  | VerifyPhase
+  | DiffPhase
+  | ListPhase
+  | InspectPhase
+  | CatPhase
+  | ExtractPhase
+  | PrunePhase
+  | LitePhase
+  | UninstallPhase;
 
 /** A phase begins. Not with `--quiet`. */
 export interface PhaseLine {
@@ -74,10 +112,11 @@ export interface NoteLine {
   message: string;
 }
 
-/** Something about one path that should be known. */
+/** Something about one path that should be known, or something that could not be told to somebody. */
 export interface WarningLine {
   type: 'warning';
-  warning: Warning;
+  /** What is the matter. */
+  warning: Warning | ListenerWarning;
 }
 
 /** The datastore of `leoflow lite` is up. Not with `--quiet`. */
@@ -96,6 +135,18 @@ export interface VerdictLine {
 export interface DifferenceLine {
   type: 'difference';
   difference: Difference;
+}
+
+/** `leoflow lite list` found an entry. */
+export interface EntryLine {
+  type: 'entry';
+  entry: ContentsEntry;
+}
+
+/** `leoflow lite prune` is done with an archive. */
+export interface DecisionLine {
+  type: 'decision';
+  decision: PruneDecision;
 }
 
 /** What all results begin with. */
@@ -123,6 +174,21 @@ export type VerifyResultLine = Result<'verify', 0 | 1> & VerifyResult;
 
 /** What `leoflow lite diff` found. */
 export type DiffResultLine = Result<'diff', 0 | 1> & DiffResult;
+
+/** What `leoflow lite list` found. */
+export type ListResultLine = Result<'list', 0 | 1> & ListResult;
+
+/** What `leoflow lite inspect` found. */
+export type InspectResultLine = Result<'inspect', 0> & InspectResult;
+
+/** What `leoflow lite cat` printed. On standard error, as the content is on standard output. */
+export type CatResultLine = Result<'cat', 0> & CatResult;
+
+/** What `leoflow lite extract` extracted, or with `--dry-run` would have extracted. */
+export type ExtractResultLine = Result<'extract', 0> & ExtractResult;
+
+/** What `leoflow lite prune` removed, or with `--dry-run` would have removed. */
+export type PruneResultLine = Result<'prune', 0 | 1> & PruneResult;
 
 /** What `leoflow setup` made, or with `--dry-run` would have made. */
 export type SetupResultLine = Result<'setup', 0> & SetupResult;
