@@ -44,13 +44,15 @@ export interface Look {
   source: 'index' | 'archive';
   /** How much of the archive was read. */
   bytesRead: number;
+  /** Milliseconds from start to end. */
   durationMs: number;
 }
 
 /** What `list()` found; the entries themselves are told as events. */
 export interface ListResult extends Look {
-  /** Entries that were chosen, and the bytes of those that are files. */
+  /** How many entries were chosen. */
   entries: number;
+  /** Content of the files among them. */
   bytes: number;
   /** Patterns that chose nothing. */
   unmatched: string[];
@@ -93,9 +95,23 @@ export interface InspectResult extends Look {
   /** Those that there are, in the order of the archive. */
   parts: ArchivePart[];
   /** What is in the workspace. */
-  workspace: { files: number; directories: number; links: number; bytes: number };
-  /** Of the workspace, largest first; a directory with all that is beneath it. */
-  largest: { directories: Large[]; files: Large[] };
+  workspace: {
+    /** Regular files. */
+    files: number;
+    /** Directories, the workspace itself among them. */
+    directories: number;
+    /** Symbolic links. */
+    links: number;
+    /** Size of the files. */
+    bytes: number;
+  };
+  /** Of the workspace, largest first. */
+  largest: {
+    /** Each with all that is beneath it. */
+    directories: Large[];
+    /** Files by themselves. */
+    files: Large[];
+  };
   /** What the rules left out of the workspace, most first, 1,000 at most; null where the archive does not say. */
   leftOut: LeftOut[] | null;
   /** Whether it could be restored here. */
