@@ -9,13 +9,13 @@ const PROGRAM = createProgram({ around: surroundings(), finish: () => undefined 
 const DOCS = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8').replaceAll('\\|', '|');
 
 /** Options in the documentation that are no command's of ours. */
-const NOT_OURS = new Set(['--option']);
+const NOT_OURS = new Set(['--option', '--keep-within-daily']);
 
 /** Commands that tell a program nothing but what they print: none has a result. */
-const WITHOUT_JSON = new Set<string>();
+const WITHOUT_JSON = new Set(['leoflow lite completion']);
 
 /** Commands that are over at once, without any phase to time. */
-const WITHOUT_PHASES = new Set(['leoflow setup']);
+const WITHOUT_PHASES = new Set(['leoflow setup', 'leoflow lite completion']);
 
 interface Named {
   /** The words that run it. */

@@ -3,12 +3,23 @@ import { expect, test } from 'vitest';
 import { PlainReporter } from '../../src/cli/reporters/plain.js';
 import { backupView } from '../../src/cli/views/backup.js';
 import { diffView } from '../../src/cli/views/diff.js';
+import { extractView } from '../../src/cli/views/extract.js';
+import { inspectView } from '../../src/cli/views/inspect.js';
 import { liteView } from '../../src/cli/views/lite.js';
+import { pruneView } from '../../src/cli/views/prune.js';
 import { restoreView } from '../../src/cli/views/restore.js';
 import { uninstallView } from '../../src/cli/views/uninstall.js';
 import { verifyView } from '../../src/cli/views/verify.js';
 import type { View } from '../../src/cli/views/view.js';
-import type { DiffResult, LiteResult, UninstallResult, VerifyResult } from '../../src/index.js';
+import type {
+  DiffResult,
+  ExtractResult,
+  InspectResult,
+  LiteResult,
+  PruneResult,
+  UninstallResult,
+  VerifyResult,
+} from '../../src/index.js';
 import { Recorder, restored, result } from './support.js';
 
 const { manifest } = result();
@@ -25,6 +36,55 @@ const COMPARED: DiffResult = {
   uncompared: 0,
   durationMs: 8200,
   workers: 2,
+};
+const INSPECTED: InspectResult = {
+  archive: '/a',
+  size: 1000,
+  source: 'index',
+  bytesRead: 100,
+  members: 3,
+  manifest,
+  parts: [],
+  workspace: { files: 1, directories: 1, links: 0, bytes: 1 },
+  largest: { directories: [], files: [] },
+  leftOut: [],
+  outlook: {
+    restorable: 'yes',
+    obstacles: [],
+    home: '/home/alice/.leoflow',
+    workspace: '/home/alice/leoflow',
+    schema: { archive: 15, supported: null },
+    postgres: { dump: '16.13', server: null, state: 'absent' },
+  },
+  durationMs: 8200,
+};
+const EXTRACTED: ExtractResult = {
+  dryRun: false,
+  archive: '/a',
+  manifest,
+  to: '/home/alice/leoflow',
+  files: 1,
+  directories: 0,
+  links: 0,
+  bytes: 1,
+  made: ['/home/alice/leoflow/a'],
+  madeCount: 1,
+  replaced: [],
+  checksums: true,
+  bytesRead: 100,
+  size: 1000,
+  durationMs: 8200,
+  workers: 2,
+};
+const PRUNED: PruneResult = {
+  directory: '/backups',
+  dryRun: false,
+  archives: [],
+  untouched: [],
+  kept: { archives: 0, bytes: 0 },
+  removed: { archives: 0, bytes: 0 },
+  failed: 0,
+  durationMs: 8200,
 };
 const SERVED: LiteResult = {
   home: '/home/alice/.leoflow',
@@ -69,6 +129,17 @@ test.each([
   ],
   ['verify', told(verifyView, VERIFIED, true), told(verifyView, VERIFIED, false)],
   ['diff', told(diffView, COMPARED, true), told(diffView, COMPARED, false)],
+  [
+    'inspect',
+    told(inspectView({ bars: false }), INSPECTED, true),
+    told(inspectView({ bars: false }), INSPECTED, false),
+  ],
+  [
+    'extract',
+    told(extractView({ dryRun: false }), EXTRACTED, true),
+    told(extractView({ dryRun: false }), EXTRACTED, false),
+  ],
+  ['prune', told(pruneView, PRUNED, true), told(pruneView, PRUNED, false)],
   ['lite', told(liteView, SERVED, true), told(liteView, SERVED, false)],
   ['uninstall', told(uninstallView, UNINSTALLED, true), told(uninstallView, UNINSTALLED, false)],
 ])('%s', (name, verbose, plain) => {

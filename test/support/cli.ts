@@ -19,6 +19,8 @@ export interface RunOptions {
   cwd?: string;
   /** Words in front of the program's own: `['setpriv', …]`. */
   under?: readonly string[];
+  /** What it reads: nothing, or a file descriptor. */
+  stdin?: 'ignore' | number;
   /** Where its stdout goes: kept, or a file descriptor. */
   stdout?: 'pipe' | number;
   /** A process group of its own. */
@@ -49,7 +51,7 @@ export function startLeoflow(argv: readonly string[], options: RunOptions = {}):
     env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...options.env },
     cwd: options.cwd,
     detached: options.detached ?? false,
-    stdio: ['ignore', options.stdout ?? 'pipe', 'pipe'],
+    stdio: [options.stdin ?? 'ignore', options.stdout ?? 'pipe', 'pipe'],
   });
   const stdout: Buffer[] = [];
   let stderr = '';
