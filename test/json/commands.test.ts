@@ -126,8 +126,9 @@ describe('leoflow lite backup', () => {
   test('done, but nobody could be told', async () => {
     const env = { LEOFLOW_PING_URL: 'http://127.0.0.1:9/secret', GITHUB_OUTPUT: join(install.base, 'no', 'output') };
     const argv = backup('-o', join(install.out, 'x.tar.gz'));
+    warned.length = 0;
     expect(await ends(0, argv, undefined, { env })).toMatchObject({ incomplete: false, warningCount: 0 });
-    expect(warned.splice(0)).toMatchObject([{ code: 'ping' }, { code: 'ping' }, { code: 'report' }]);
+    expect(warned).toMatchObject([{ code: 'ping' }, { code: 'ping' }, { code: 'report' }]);
   });
 
   test('failed', async () => {
@@ -172,6 +173,13 @@ describe('leoflow lite restore', () => {
   test('interrupted', async () => {
     const argv = restore('-i', shelf.good, '--force');
     expect(await ends(130, argv, '"judge"')).toMatchObject(code('INTERRUPTED'));
+  });
+
+  test('interrupted, while nothing comes of the archive', async () => {
+    await withoutAWord(async (stdin) => {
+      const argv = restore('-i', '-', '--force');
+      expect(await ends(130, argv, '"judge"', { stdin })).toMatchObject(code('INTERRUPTED'));
+    });
   });
 });
 
