@@ -15,6 +15,7 @@ export type {
   InspectResult,
   ListEvent,
   ListOptions,
+  ListPhase,
   ListResult,
   Look,
 } from './engine/contents-options.js';
@@ -38,6 +39,7 @@ export type {
   RestorePhase,
   RestoreProgress,
   Warning,
+  WarningCode,
 } from './engine/events.js';
 export { extract } from './engine/extract.js';
 export { inspect } from './engine/inspect.js';

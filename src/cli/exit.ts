@@ -31,10 +31,14 @@ const STATUS_WORDS: readonly (readonly [status: number, words: string])[] = [
  * The table of exit statuses, for `--help`.
  *
  * @param never a status that the command does not end with
+ * @param one what status 1 means, where that is more than a failure
  */
-export function exitStatusHelp(never?: number): string {
+export function exitStatusHelp(never?: number, one?: string): string {
   const rows = STATUS_WORDS.filter(([status]) => status !== never);
-  return ['\nExit status:', ...rows.map(([status, words]) => `  ${String(status).padEnd(4)} ${words}`)].join('\n');
+  const lines = rows.map(([status, words]) => {
+    return `  ${String(status).padEnd(4)} ${(status === EXIT.failed ? one : undefined) ?? words}`;
+  });
+  return ['\nExit status:', ...lines].join('\n');
 }
 
 /** A command line that cannot be obeyed. Kept apart from the engine's errors so that `--help` need not load the engine. */

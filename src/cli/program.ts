@@ -71,7 +71,8 @@ export function programDefinition(): CommandDefinition {
   return defineCommand(createProgram({ around: process, finish: () => undefined }, null));
 }
 
-function createProgram(context: CommandContext, other: string | null): Command {
+/** The tree of commands. */
+export function createProgram(context: CommandContext, other: string | null): Command {
   const isAlone = other === null;
   const lite = isAlone ? liteCommand(context) : new Command('lite').description('commands for a Leoflow Lite install');
   for (const create of LITE_COMMANDS) lite.addCommand(create(context));
@@ -109,13 +110,14 @@ function otherHelp(other: string | null): string {
   if (other === null) {
     return `
 The Leoflow binary:
-  There is none on PATH. Where there is one, setup, uninstall and lite by itself are its own, and all that is not above goes to it.`;
+  There is none on PATH. Where there is one, setup, uninstall and lite by itself are its own,
+  and all that is not above goes to it.`;
   }
   const path = printable(other);
   return `
 The Leoflow binary:
   Every other command goes to ${path}, unchanged.
-  '${path} --help' says what it has. This is leoflow-snapshot ${packageVersion()}.`;
+  \`${path} --help\` says what it has. This is leoflow-snapshot ${packageVersion()}.`;
 }
 
 /** What all commands have in common: these streams, and errors that are thrown instead of printed. */
@@ -147,7 +149,7 @@ function usageError(error: CommanderError, command: Command): UsageError {
     error.code === 'commander.excessArguments' ? command.args[command.registeredArguments.length] : undefined;
   const words: string[] = [];
   for (let at: Command | null = command; at !== null; at = at.parent) words.unshift(at.name());
-  const help = `'${words.join(' ')} --help' says what there is`;
+  const help = `\`${words.join(' ')} --help\` says what there is`;
   const guess = /^\(Did you mean (.+)\?\)$/.exec(suggestion ?? '')?.[1];
   return new UsageError(
     excess === undefined ? complaint : `unexpected argument '${excess}'`,

@@ -21,9 +21,12 @@ export interface ListOptions {
   onEvent?: (event: ListEvent) => void;
 }
 
+/** There is but one. */
+export type ListPhase = 'list';
+
 /** What `list()` says while it runs. */
 export type ListEvent =
-  | { type: 'phase'; phase: 'list' }
+  | { type: 'phase'; phase: ListPhase }
   /** Only where all of the archive has to be read. */
   | { type: 'progress'; progress: RestoreProgress }
   /** Something worth knowing that is not an error, one sentence. */
@@ -41,13 +44,15 @@ export interface Look {
   source: 'index' | 'archive';
   /** How much of the archive was read. */
   bytesRead: number;
+  /** Milliseconds from start to end. */
   durationMs: number;
 }
 
 /** What `list()` found; the entries themselves are told as events. */
 export interface ListResult extends Look {
-  /** Entries that were chosen, and the bytes of those that are files. */
+  /** How many entries were chosen. */
   entries: number;
+  /** Content of the files among them. */
   bytes: number;
   /** Patterns that chose nothing. */
   unmatched: string[];
@@ -90,9 +95,23 @@ export interface InspectResult extends Look {
   /** Those that there are, in the order of the archive. */
   parts: ArchivePart[];
   /** What is in the workspace. */
-  workspace: { files: number; directories: number; links: number; bytes: number };
-  /** Of the workspace, largest first; a directory with all that is beneath it. */
-  largest: { directories: Large[]; files: Large[] };
+  workspace: {
+    /** Regular files. */
+    files: number;
+    /** Directories, the workspace itself among them. */
+    directories: number;
+    /** Symbolic links. */
+    links: number;
+    /** Size of the files. */
+    bytes: number;
+  };
+  /** Of the workspace, largest first. */
+  largest: {
+    /** Each with all that is beneath it. */
+    directories: Large[];
+    /** Files by themselves. */
+    files: Large[];
+  };
   /** What the rules left out of the workspace, most first, 1,000 at most; null where the archive does not say. */
   leftOut: LeftOut[] | null;
   /** Whether it could be restored here. */

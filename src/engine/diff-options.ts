@@ -47,22 +47,44 @@ export type Difference =
   | {
       part: 'config';
       change: Change;
-      file: 'config.yaml' | 'setup.json' /** Null for the file as a whole. */;
+      /** The file that the key is in. */
+      file: 'config.yaml' | 'setup.json';
+      /** Nested ones with dots; null for the file as a whole. */
       key: string | null;
     }
-  /** `path` is relative to the workspace, and empty for the workspace itself. */
-  | { part: 'workspace'; change: Change; path: string; kind: 'file' | 'directory' | 'symlink'; aspects: Aspect[] }
-  /** Rows of a table, `public.dag`; null where the table is not there. */
-  | { part: 'datastore'; change: Change; table: string; rowsFrom: number | null; rowsTo: number | null };
+  | {
+      part: 'workspace';
+      change: Change;
+      /** Relative to the workspace, and empty for the workspace itself. */
+      path: string;
+      /** What it is, on the second side where both have it. */
+      kind: 'file' | 'directory' | 'symlink';
+      /** In what they differ; empty where only one side has it. */
+      aspects: Aspect[];
+    }
+  | {
+      part: 'datastore';
+      change: Change;
+      /** As the dump names it: `public.dag`. */
+      table: string;
+      /** Rows on the first side; null where the table is not there. */
+      rowsFrom: number | null;
+      /** Rows on the second side; null where the table is not there. */
+      rowsTo: number | null;
+    };
 
 /** `added` and `removed` are as seen from the first side: what only the second one has is added. */
 export type Change = 'added' | 'removed' | 'changed';
 
 /** How many differences there are in a part, and how much is the same. */
 export interface PartDifferences {
+  /** Only on the second side. */
   added: number;
+  /** Only on the first side. */
   removed: number;
+  /** On both, but not the same. */
   changed: number;
+  /** On both, and the same. */
   same: number;
 }
 
@@ -72,16 +94,26 @@ export interface DiffResult {
   from: string;
   /** Path of the other one, or the home of the install. */
   to: string;
+  /** Whether the second side is the install. */
   live: boolean;
-  manifests: { from: Manifest /** Null for an install. */; to: Manifest | null };
+  /** Of both sides. */
+  manifests: {
+    from: Manifest;
+    /** Null for an install. */
+    to: Manifest | null;
+  };
   /** Whether there is any difference. */
   differs: boolean;
-  /** Null where the part was not compared. Of `config` the keys are counted, of `datastore` the tables. */
+  /** Keys; null where the part was not compared. */
   config: PartDifferences | null;
+  /** Entries; null where the part was not compared. */
   workspace: PartDifferences | null;
+  /** Tables; null where the part was not compared. */
   datastore: PartDifferences | null;
   /** Files that could not be compared; each was a warning. */
   uncompared: number;
+  /** Milliseconds from start to end. */
   durationMs: number;
+  /** Worker threads. */
   workers: number;
 }

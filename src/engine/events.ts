@@ -5,17 +5,21 @@
 /** The phases of a backup, in the order in which they begin; `pack` and `dump` overlap. */
 export type BackupPhase = 'prepare' | 'pack' | 'dump' | 'checksums' | 'finish';
 
-/** Something about one path that the user should know. `missing` ones make the backup incomplete (exit status 3). */
+/**
+ * What is the matter with a path:
+ *
+ * - `unreadable`: a file or directory could not be read and is left out
+ * - `vanished`: a file was gone when its turn came
+ * - `changed`: a file changed while it was read; the archive holds what was read
+ * - `not-utf8`: a name that is not UTF-8, left out
+ * - `special-file`: a socket, FIFO or device, skipped
+ * - `still-running`: the datastore that was started for the backup could not be stopped
+ */
+export type WarningCode = 'unreadable' | 'vanished' | 'changed' | 'not-utf8' | 'special-file' | 'still-running';
+
+/** Something about one path that the user should know. `incomplete` ones make the backup incomplete (exit status 3). */
 export interface Warning {
-  /**
-   * - `unreadable`: a file or directory could not be read and is left out
-   * - `vanished`: a file was gone when its turn came
-   * - `changed`: a file changed while it was read; the archive holds what was read
-   * - `not-utf8`: a name that is not UTF-8, left out
-   * - `special-file`: a socket, FIFO or device, skipped
-   * - `still-running`: the datastore that was started for the backup could not be stopped
-   */
-  code: 'unreadable' | 'vanished' | 'changed' | 'not-utf8' | 'special-file' | 'still-running';
+  code: WarningCode;
   /** The path as a person would recognise it: absolute, bytes that are not UTF-8 escaped as `\xNN`. */
   path: string;
   /** One sentence, without the path. */
@@ -60,8 +64,9 @@ export interface RestoreProgress {
   bytes: number;
   /** Bytes of the dump replayed. */
   dumpBytes: number;
-  /** Bytes of the archive read, and how many there are. */
+  /** Bytes of the archive read. */
   read: number;
+  /** Bytes of the archive. */
   size: number;
 }
 

@@ -5,7 +5,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import {
   damaged,
   decodeManifest,
@@ -125,7 +125,7 @@ async function openFile(path: string): Promise<FileHandle> {
   if ((await handle.stat()).isFile()) return handle;
   await handle.close();
   throw new SnapshotError('INPUT_UNREADABLE', `the archive ${path} is not a regular file`, {
-    hint: 'name an archive file, or pipe one in with --input -',
+    hint: 'name a file, or pipe the archive in and say - instead of its name',
   });
 }
 
@@ -135,7 +135,7 @@ async function spoolInput(input: Readable, signal: AbortSignal): Promise<FileHan
   const handle = await openPrivate(path, tmpdir());
   try {
     await unlink(path);
-    for await (const chunk of readable(input)) {
+    for await (const chunk of readable(input, signal)) {
       throwIfAborted(signal);
       await writeAll(handle, path, chunk);
     }
@@ -146,11 +146,12 @@ async function spoolInput(input: Readable, signal: AbortSignal): Promise<FileHan
   }
 }
 
-/** @throws INPUT_UNREADABLE where the stream breaks off */
-async function* readable(input: Readable): AsyncGenerator<Uint8Array> {
+/** Stops waiting when the signal fires, also for a stream that is silent. @throws INPUT_UNREADABLE where the stream breaks off, INTERRUPTED */
+async function* readable(input: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
-    yield* input as AsyncIterable<Uint8Array>;
+    yield* addAbortSignal(signal, input) as AsyncIterable<Uint8Array>;
   } catch (cause) {
+    throwIfAborted(signal);
     throw new SnapshotError('INPUT_UNREADABLE', `the archive cannot be read: ${systemErrorText(cause)}`, {
       hint: 'pipe it in again; nothing was changed',
       cause,

@@ -48,17 +48,39 @@ export interface BackupResult {
   /** Size of the archive. */
   size: number;
   manifest: Manifest;
-  workspace: { path: string; files: number; directories: number; symlinks: number; bytes: number };
-  /** Which datastore was dumped, without any password, and what it was before: running, started for the backup, or named by `dsn`. */
-  datastore: { source: string; bytes: number; cluster: 'running' | 'started' | 'external' };
+  /** What of the workspace is in the archive. */
+  workspace: {
+    /** Absolute path. */
+    path: string;
+    /** Regular files. */
+    files: number;
+    /** Directories, the workspace itself among them. */
+    directories: number;
+    /** Symbolic links. */
+    symlinks: number;
+    /** Size of the files, before compression. */
+    bytes: number;
+  };
+  /** What was dumped. */
+  datastore: {
+    /** Which datastore, for people, without any password. */
+    source: string;
+    /** Size of the dump. */
+    bytes: number;
+    /** What it was before: running, started for the backup, or named by `dsn`. */
+    cluster: 'running' | 'started' | 'external';
+  };
   /** What the rules left out, most first. */
   leftOut: LeftOut[];
   /** The first 1,000 warnings; `warningCount` counts all. */
   warnings: Warning[];
+  /** How many warnings there were. */
   warningCount: number;
   /** Whether a file is missing from the archive or was changing while it was read (exit status 3). */
   incomplete: boolean;
+  /** Milliseconds from start to end. */
   durationMs: number;
+  /** Worker threads. */
   workers: number;
 }
 
@@ -96,23 +118,43 @@ export interface RestoreOptions {
 
 /** A value in config.yaml or setup.json that differs from the archive's, because the install moved. */
 export interface ConfigChange {
+  /** The file that was adapted. */
   file: 'config.yaml' | 'setup.json';
+  /** Nested ones with dots. */
   key: string;
+  /** The archive's value; empty where it has no such key. */
   from: string;
+  /** The value here. */
   to: string;
 }
 
 /** What `restore()` did, or with `dryRun` would have done. Sizes are in bytes. */
 export interface RestoreResult {
+  /** Whether nothing was changed, and the other fields say what would have been done. */
   dryRun: boolean;
   manifest: Manifest;
+  /** Absolute path of the Leoflow home. */
   home: string;
+  /** What was restored. */
   parts: readonly RestorePart[];
   /** Null where the part was not restored or is not in the archive. */
-  workspace: { path: string; files: number; directories: number; links: number; bytes: number } | null;
+  workspace: {
+    /** Absolute path of where it went. */
+    path: string;
+    /** Regular files. */
+    files: number;
+    /** Directories, the workspace itself among them. */
+    directories: number;
+    /** Symbolic links. */
+    links: number;
+    /** Size of the files. */
+    bytes: number;
+  } | null;
+  /** Null where the part was not restored. */
   datastore: {
     /** Which database, for people, without any password. */
     source: string;
+    /** Size of the dump. */
     bytes: number;
     /** What the cluster was: running, or started, or made for the restore; or somebody else's server. */
     cluster: 'running' | 'started' | 'provisioned' | 'external';
@@ -122,10 +164,17 @@ export interface RestoreResult {
   /** What was adapted to this machine. */
   changes: ConfigChange[];
   /** What was replaced and where it lies now: paths, and `database …`. Empty where nothing was, or it was discarded. */
-  previous: { what: string; where: string }[];
+  previous: {
+    /** What was replaced: a path, or `database …`. */
+    what: string;
+    /** Where it lies now; with `dryRun` where it lies. */
+    where: string;
+  }[];
   /** Directories that are never archived, carried over from the previous workspace (`.git`, `.venv` …). */
   carriedOver: number;
+  /** Milliseconds from start to end. */
   durationMs: number;
+  /** Worker threads. */
   workers: number;
 }
 
@@ -133,7 +182,9 @@ export interface RestoreResult {
 export interface RecoverResult {
   /** `finished`: everything is as the restore meant it; `undone`: everything is as it was before. */
   outcome: 'finished' | 'undone';
+  /** Absolute path of the Leoflow home. */
   home: string;
+  /** Milliseconds from start to end. */
   durationMs: number;
 }
 

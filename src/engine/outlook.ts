@@ -42,11 +42,23 @@ export interface Outlook {
   home: string | null;
   /** The real path that the workspace would go to; null where that cannot be said. */
   workspace: string | null;
-  /** Schema of the archive, and the newest that may be restored and who says so; null where nobody does. */
-  schema: { archive: number; supported: { version: number; source: string } | null };
-  /** Release of the server that was dumped, and of the one here; null where it is unknown, or there is none. */
+  /** Which schemas meet. */
+  schema: {
+    /** That of the archive. */
+    archive: number;
+    /** Up to which one can be restored here; null where nobody says so. */
+    supported: {
+      /** The newest. */
+      version: number;
+      /** Who says so, for people. */
+      source: string;
+    } | null;
+  };
+  /** Which servers meet. */
   postgres: {
+    /** Release of the one that was dumped; null where the dump does not name it. */
     dump: string | null;
+    /** Release of the one here; null where it is unknown, or there is none. */
     server: string | null;
     /** `stopped`: it is there, and was not started for this; `absent`: one would be made; null where it cannot be told. */
     state: 'running' | 'stopped' | 'absent' | 'external' | null;

@@ -58,12 +58,25 @@ export type PeriodRule = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
 
 /** Why an archive is kept. */
 export type KeepReason =
-  /** It is the newest but `number` - 1. */
-  | { rule: 'last'; number: number }
-  /** It is the newest of the period (`2026-05-28T14`, `2026-05-28`, `2026-W22`, `2026-05`, `2026`), the `number`th that the rule keeps. */
-  | { rule: PeriodRule; number: number; period: string /** It is the oldest of all instead. */; oldest: boolean }
-  /** It is younger than that: `1y5m7d2h`. */
-  | { rule: 'within'; span: string };
+  | {
+      rule: 'last';
+      /** It is the newest but `number` - 1. */
+      number: number;
+    }
+  | {
+      rule: PeriodRule;
+      /** Which one it is of those that the rule keeps, from 1 on. */
+      number: number;
+      /** It is the newest of this: `2026-05-28T14`, `2026-05-28`, `2026-W22`, `2026-05`, `2026`. */
+      period: string;
+      /** Whether it is the oldest of all instead. */
+      oldest: boolean;
+    }
+  | {
+      rule: 'within';
+      /** It is younger than that: `1y5m7d2h`. */
+      span: string;
+    };
 
 /** What becomes of an archive. */
 export interface PruneDecision {
@@ -89,6 +102,7 @@ export interface PruneDecision {
 
 /** Something in the directory that no rule counts, and that is never removed. */
 export interface Untouched {
+  /** Its name in the directory. */
   name: string;
   /**
    * - `not-an-archive`: some other file
@@ -105,19 +119,32 @@ export interface Untouched {
   message: string;
 }
 
-/** What `prune()` did; with `dryRun` what it would have done. */
+/** What `prune()` did; with `dryRun` what it would have done. Sizes are in bytes. */
 export interface PruneResult {
-  /** Absolute path. */
+  /** Absolute path of the directory. */
   directory: string;
+  /** Whether nothing was removed, and the other fields say what would have been. */
   dryRun: boolean;
   /** Every good archive, from the newest to the oldest. */
   archives: PruneDecision[];
   /** Everything else that lies there, by name. */
   untouched: Untouched[];
-  /** What is still there of the good ones. Sizes are in bytes. */
-  kept: { archives: number; bytes: number };
-  removed: { archives: number; bytes: number };
+  /** What is still there of the good ones. */
+  kept: {
+    /** How many. */
+    archives: number;
+    /** Their size. */
+    bytes: number;
+  };
+  /** What was removed. */
+  removed: {
+    /** How many. */
+    archives: number;
+    /** Their size. */
+    bytes: number;
+  };
   /** Archives that could not be removed. */
   failed: number;
+  /** Milliseconds from start to end. */
   durationMs: number;
 }

@@ -14,6 +14,7 @@ import {
   leaseCluster,
   requireServerFor,
   stageDatabase,
+  watchOver,
 } from './datastore/index.js';
 import { DumpSink } from './dump-sink.js';
 import { SnapshotError } from './errors.js';
@@ -32,9 +33,9 @@ export class ReplayGround {
   readonly #lease: ClusterLease;
   readonly #signal: AbortSignal;
   /** The home of a cluster that was made for this; null where the server is somebody's. */
-  readonly #temporary: string | null;
+  readonly #temporary: TemporaryHome | null;
 
-  private constructor(lease: ClusterLease, signal: AbortSignal, temporary: string | null) {
+  private constructor(lease: ClusterLease, signal: AbortSignal, temporary: TemporaryHome | null) {
     this.#lease = lease;
     this.#signal = signal;
     this.#temporary = temporary;
@@ -47,14 +48,14 @@ export class ReplayGround {
     const temporary = isThere ? null : await temporaryHome(home);
     let lease: ClusterLease | null = null;
     try {
-      lease = await leaseCluster(temporary === null ? search : { ...search, home: temporary });
+      lease = await leaseCluster(temporary === null ? search : { ...search, home: temporary.path });
       if (lease.maySwap) return new ReplayGround(lease, signal, temporary);
       throw new SnapshotError('REPLAY_UNSAFE', `the database role at ${lease.source} may create no database`, {
         hint: 'name a role that may create databases and roles, or leave --dsn out',
       });
     } catch (error) {
       await lease?.release({ keep: false });
-      if (temporary !== null) await removeTree(temporary);
+      await temporary?.remove();
       throw error instanceof SnapshotError && error.code === 'CLUSTER_ROOT' ? refusesRoot(error) : error;
     }
   }
@@ -77,18 +78,35 @@ export class ReplayGround {
     try {
       await this.#lease.release({ keep: this.#temporary === null });
     } finally {
-      if (this.#temporary !== null) await removeTree(this.#temporary);
+      await this.#temporary?.remove();
     }
   }
 }
 
-/** A private directory for a cluster. PostgreSQL refuses root: then it belongs to the owner of the Leoflow home, as the server of a restore would. */
-async function temporaryHome(home: string): Promise<string> {
+/** A private directory for a cluster, which goes with this process at the latest. */
+interface TemporaryHome {
+  path: string;
+  remove(): Promise<void>;
+}
+
+/** PostgreSQL refuses root: then it belongs to the owner of the Leoflow home, as the server of a restore would. */
+async function temporaryHome(home: string): Promise<TemporaryHome> {
   await clearStaleTemporaries(tmpdir());
   const path = join(tmpdir(), temporaryName('verify'));
   await mkdir(path, { mode: 0o700 });
-  await giveTo(await ownerOf(home), path);
-  return path;
+  const owner = await ownerOf(home);
+  await giveTo(owner, path);
+  const callOff = watchOver(path, owner ?? undefined);
+  return {
+    path,
+    async remove() {
+      try {
+        await removeTree(path);
+      } finally {
+        await callOff();
+      }
+    },
+  };
 }
 
 function refusesRoot(cause: SnapshotError): SnapshotError {

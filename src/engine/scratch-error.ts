@@ -18,6 +18,6 @@ export function asReadError(error: unknown): unknown {
   return new SnapshotError(
     code === 'ENOSPC' || code === 'EDQUOT' ? 'STAGING_FULL' : 'STAGING_WRITE',
     `temporary files cannot be written to ${tmpdir()}: ${systemErrorText(error)}`,
-    { hint: 'make room there, or name another directory in TMPDIR', cause: error },
+    { hint: 'free some space there, or name another directory in TMPDIR', cause: error },
   );
 }

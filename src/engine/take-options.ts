@@ -37,28 +37,41 @@ export type ExtractEvent =
 
 /** What `extract()` did, or with `dryRun` would have done. Sizes are in bytes. */
 export interface ExtractResult {
+  /** Whether nothing was changed, and the other fields say what would have been done. */
   dryRun: boolean;
   /** As it was named; null for a stream. */
   archive: string | null;
   manifest: Manifest;
   /** Absolute path of the directory that everything is below. */
   to: string;
-  /** What was extracted. */
+  /** Regular files that were extracted. */
   files: number;
+  /** Directories. */
   directories: number;
+  /** Symbolic links. */
   links: number;
+  /** Size of the files. */
   bytes: number;
   /** The first 1,000 paths that were made, a directory that is new with all in it as one; `madeCount` counts all. */
   made: string[];
+  /** How many paths were made. */
   madeCount: number;
-  /** Files that were replaced, and where they lie now; with `dryRun` where they are. */
-  replaced: { what: string; where: string }[];
+  /** Files and links that made way. */
+  replaced: {
+    /** The path that was extracted to. */
+    what: string;
+    /** Where the previous one lies now; with `dryRun` where it lies. */
+    where: string;
+  }[];
   /** Whether the archive has checksums, and all that was extracted was compared with them; the Leoflow binary's has none. */
   checksums: boolean;
-  /** Bytes of the archive that were read, and how many it has. */
+  /** How much of the archive was read. */
   bytesRead: number;
+  /** Size of the archive. */
   size: number;
+  /** Milliseconds from start to end. */
   durationMs: number;
+  /** Worker threads. */
   workers: number;
 }
 
@@ -86,6 +99,7 @@ export type CatEvent = { type: 'note'; message: string };
 export interface CatResult {
   /** As it was named; null for a stream. */
   archive: string | null;
+  /** As it stands in the archive. */
   name: string;
   /** Permission bits. */
   mode: number;
@@ -97,8 +111,10 @@ export interface CatResult {
   sha256: string | null;
   /** Whether the archive has a checksum of it, which was compared. */
   checksum: boolean;
-  /** Bytes of the archive that were read, and how many it has. */
+  /** How much of the archive was read. */
   bytesRead: number;
+  /** Size of the archive. */
   size: number;
+  /** Milliseconds from start to end. */
   durationMs: number;
 }

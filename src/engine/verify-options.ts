@@ -33,8 +33,9 @@ export interface VerifyProgress {
   bytes: number;
   /** Bytes of dumps checked. */
   dumpBytes: number;
-  /** Bytes of archives read, and how many there are. */
+  /** Bytes of archives read. */
   read: number;
+  /** Bytes of all archives. */
   size: number;
 }
 
@@ -73,6 +74,7 @@ export interface Verdict {
    * - `refused`: it is whole, but of a newer format, or holds what no restore would take
    */
   verdict: 'good' | 'damaged' | 'not-an-archive' | 'refused';
+  /** Of the file. */
   size: number;
   /** Null where it could not be read. */
   manifest: Manifest | null;
@@ -80,22 +82,34 @@ export interface Verdict {
   members: number | null;
   /** Whether it has checksums to compare its content with. The Leoflow binary's archives have none: of them CRCs and structure are checked. */
   checksums: boolean;
-  /** What is in the workspace. */
+  /** Regular files in the workspace, as far as it was read. */
   files: number;
+  /** Directories in it. */
   directories: number;
+  /** Symbolic links in it. */
   links: number;
-  /** Of its files. */
+  /** Size of its files. */
   bytes: number;
-  /** Of the dump. */
+  /** Size of the dump. */
   dumpBytes: number;
   /** What its dump made, with `deep`; null without, or where it could not be replayed. */
-  replayed: { server: string; tables: number; rows: number } | null;
+  replayed: {
+    /** Version of the server: `15.18 (Debian 15.18-0+deb12u1)`. */
+    server: string;
+    /** Tables that were made. */
+    tables: number;
+    /** Rows of all tables. */
+    rows: number;
+  } | null;
   /** The first 100 things that are wrong; `problemCount` counts all. */
   problems: Problem[];
+  /** How many things are wrong. */
   problemCount: number;
   /** The first 100 entries that are damaged; `entryCount` counts all. */
   entries: DamagedEntry[];
+  /** How many entries are damaged. */
   entryCount: number;
+  /** Milliseconds from start to end. */
   durationMs: number;
 }
 
@@ -105,6 +119,8 @@ export interface VerifyResult {
   good: boolean;
   /** One per archive, in the order in which they were named. */
   verdicts: Verdict[];
+  /** Milliseconds from start to end. */
   durationMs: number;
+  /** Worker threads. */
   workers: number;
 }

@@ -144,7 +144,7 @@ describe('without a datastore nothing is written, and it says', () => {
     const { status, error, hint } = await failingBackup(install, ['--home', home]);
     expect(status).toBe(1);
     expect(error).toBe(
-      `the datastore is not running. Tried ${join(home, 'pgdata', '.s.PGSQL.5432')}: No such file or directory; localhost:${port}: Connection refused`,
+      `the datastore is not running: tried ${join(home, 'pgdata', '.s.PGSQL.5432')}: No such file or directory; localhost:${port}: Connection refused`,
     );
     expect(hint).toBe(
       'start Leoflow Lite in another terminal (`leoflow lite`) and run this again while it is running; a backup can also start the datastore by itself: --start-datastore',

@@ -25,8 +25,8 @@ async function failing(spoil: (home: string, workspace: string) => void, argv: s
   return { home, workspace, status, error, hint, config: join(home, 'config.yaml') };
 }
 
-const SETUP_HINT = 'Run `leoflow setup` first, or name the Leoflow home with --home <dir>.';
-const CONFIG_HINT = 'Correct config.yaml, or run `leoflow setup` to have it written anew.';
+const SETUP_HINT = 'run `leoflow setup` first, or name the Leoflow home with --home <dir>';
+const CONFIG_HINT = 'correct config.yaml, or run `leoflow setup` to have it written anew';
 
 describe('the home', () => {
   test('is not there', async () => {
@@ -72,7 +72,7 @@ describe('config.yaml', () => {
     expect({ status, error, hint }).toEqual({
       status: 1,
       error: `cannot read ${config}: permission denied`,
-      hint: 'Run this as the owner of the Leoflow home, or name another one with --home <dir>.',
+      hint: 'run this as the owner of the Leoflow home, or name another one with --home <dir>',
     });
   });
 
@@ -126,7 +126,7 @@ describe('setup.json', () => {
 });
 
 describe('the workspace', () => {
-  const hint = 'Create it, or correct `workspace:` in config.yaml.';
+  const hint = 'create it, or correct `workspace:` in config.yaml';
 
   test('is not there', async () => {
     const failed = await failing((_, workspace) => rmSync(workspace, { recursive: true }));

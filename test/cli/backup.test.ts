@@ -98,7 +98,7 @@ test('--json: events, then the result with every field of the library', async ()
     status: 0,
   });
   expect(Object.keys(last ?? {}).sort()).toEqual(
-    'command datastore durationMs incomplete leftOut manifest path size status type warningCount warnings workers workspace'.split(
+    'command datastore durationMs format incomplete leftOut manifest path size status type warningCount warnings workers workspace'.split(
       ' ',
     ),
   );

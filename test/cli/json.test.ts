@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { JsonReporter } from '../../src/cli/reporters/json.js';
 import { createReporter } from '../../src/cli/reporters/reporter.js';
 import { backupView } from '../../src/cli/views/backup.js';
+import { expectDocumented } from '../support/json-lines.js';
 import { jsonLines, Recorder, result, surroundings, unreadable } from './support.js';
 
 const progress = (files: number) => ({ files, bytes: files, dumpBytes: 0, written: 0 });
@@ -15,6 +16,7 @@ describe('while it runs', () => {
     reporter.event({ type: 'phase', phase: 'pack' });
     for (now = 0; now < 2500; now += 10) reporter.event({ type: 'progress', progress: progress(now) });
     reporter.event({ type: 'warning', warning: unreadable('/w/a\n\u001b') });
+    expectDocumented(stream.text, false);
     expect(jsonLines(stream.text)).toEqual([
       { type: 'phase', phase: 'pack' },
       { type: 'progress', progress: progress(1000) },
@@ -36,7 +38,7 @@ describe('the last line', () => {
     const stream = new Recorder();
     new JsonReporter(backupView, stream, { steps: true, progress: true }).done(result({ incomplete: true }), 3);
     expect(jsonLines(stream.text)).toEqual([
-      { type: 'result', command: 'backup', ...result({ incomplete: true }), status: 3 },
+      { type: 'result', format: 1, command: 'backup', ...result({ incomplete: true }), status: 3 },
     ]);
   });
 
@@ -45,7 +47,7 @@ describe('the last line', () => {
     const reporter = new JsonReporter(backupView, stream, { steps: true, progress: true });
     reporter.failed({ code: 'OUTPUT_FULL', message: 'the disk is full', hint: null, status: 1 });
     expect(jsonLines(stream.text)).toEqual([
-      { type: 'error', error: { code: 'OUTPUT_FULL', message: 'the disk is full', hint: null }, status: 1 },
+      { type: 'error', format: 1, error: { code: 'OUTPUT_FULL', message: 'the disk is full', hint: null }, status: 1 },
     ]);
   });
 });

@@ -160,7 +160,7 @@ Dry run, nothing was changed: the archive is whole, and a restore to /home/bob/.
 
   test('in JSON says so, too', () => {
     expect(jsonLines(told(dry, { json: true }).stdout)).toEqual([
-      { type: 'result', command: 'restore', ...dry, status: 0 },
+      { type: 'result', format: 1, command: 'restore', ...dry, status: 0 },
     ]);
   });
 });
@@ -179,7 +179,10 @@ describe('while it runs', () => {
   test('in JSON as they are; with --quiet only the result', () => {
     const { stdout, stderr } = told(restored(), { json: true }, PHASES);
     expect(stderr).toBe('');
-    expect(jsonLines(stdout)).toEqual([...PHASES, { type: 'result', command: 'restore', ...restored(), status: 0 }]);
+    expect(jsonLines(stdout)).toEqual([
+      ...PHASES,
+      { type: 'result', format: 1, command: 'restore', ...restored(), status: 0 },
+    ]);
     expect(jsonLines(told(restored(), { json: true, quiet: true }, PHASES).stdout)).toMatchObject([{ type: 'result' }]);
   });
 
@@ -206,6 +209,7 @@ describe('a refusal', () => {
     expect(jsonLines(told(refused, { json: true }).stdout)).toEqual([
       {
         type: 'error',
+        format: 1,
         error: { code: 'SCHEMA_TOO_NEW', message: 'the archive has schema version 30', hint: 'upgrade Leoflow' },
         status: 4,
       },
@@ -239,6 +243,8 @@ describe('a recovery', () => {
     expect({ stdout: text.stdout.text, stderr: text.stderr.text }).toEqual({ stdout: line, stderr: '' });
     const json = surroundings();
     createReporter(recoverView, { progress: true, json: true }, json).done(result, 0);
-    expect(jsonLines(json.stdout.text)).toEqual([{ type: 'result', command: 'recover', ...result, status: 0 }]);
+    expect(jsonLines(json.stdout.text)).toEqual([
+      { type: 'result', format: 1, command: 'recover', ...result, status: 0 },
+    ]);
   });
 });

@@ -2,18 +2,16 @@
 import {
   closeSync,
   existsSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeJournal } from '../../src/engine/journal.js';
+import { breakOff } from '../restore/broken-off.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { jsonLines, leoflow } from './support.js';
 
@@ -105,7 +103,7 @@ describe('with --force', () => {
       status: 0,
     });
     const fields =
-      'carriedOver changes command datastore dryRun durationMs home manifest parts previous status type workers workspace';
+      'carriedOver changes command datastore dryRun durationMs format home manifest parts previous status type workers workspace';
     expect(Object.keys(last).sort()).toEqual(fields.split(' '));
   });
 
@@ -225,24 +223,7 @@ describe('--recover', () => {
   test('a commit that was broken off between two renames is undone', async () => {
     const before = await state();
     const { home, workspace } = install;
-    const inode = String(lstatSync(workspace, { bigint: true }).ino);
-    const aside = `${workspace}.aside`;
-    renameSync(workspace, aside);
-    await writeJournal(home, {
-      version: 1,
-      started: '2026-06-01T08:00:00Z',
-      state: 'committing',
-      renames: [
-        { from: workspace, to: aside, inode },
-        { from: `${workspace}.staged`, to: workspace, inode: '0' },
-      ],
-      carried: [],
-      databases: null,
-      transaction: null,
-      datastore: null,
-      temporary: [],
-      discard: { paths: [], databases: [] },
-    });
+    await breakOff(home, workspace);
 
     const refused = await fromArchive(['--force', '--dry-run', '--json']);
     expect(jsonLines(refused.stdout).at(-1)).toMatchObject({ error: { code: 'RECOVERY_NEEDED' }, status: 4 });

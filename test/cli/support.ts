@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/program.js';
 import type { Surroundings, TextStream } from '../../src/cli/streams.js';
 import type { BackupResult, RestoreResult, Warning } from '../../src/index.js';
+import { checkJson } from '../support/json-lines.js';
+import { expectOneVoiceOf } from '../support/voice.js';
 
 /** A stream that keeps what is written to it. */
 export class Recorder extends Writable {
@@ -33,10 +35,12 @@ export function surroundings(part: Partial<Surroundings> = {}): Surroundings & {
   };
 }
 
-/** Runs a command line in this process. */
+/** Runs a command line in this process. What it prints must be in one voice, and as JSON as the schema says. */
 export async function command(argv: readonly string[], part: Partial<Surroundings> = {}) {
   const around = surroundings(part);
   const status = await run(argv, around);
+  checkJson(argv, status, around.stdout.text, around.stderr.text);
+  expectOneVoiceOf(around.stderr.text);
   return { status, stdout: around.stdout.text, stderr: around.stderr.text };
 }
 
@@ -68,7 +72,11 @@ export async function leoflow(
     child.once('close', resolve);
   });
   const bytes = Buffer.concat(stdout);
-  return { status, bytes, stdout: bytes.toString(), stderr: Buffer.concat(stderr).toString() };
+  const ended = { status, bytes, stdout: bytes.toString(), stderr: Buffer.concat(stderr).toString() };
+  // Whoever has stopped reading has not read the last line.
+  if (child.stdout?.readableEnded) checkJson(argv, status, ended.stdout, ended.stderr);
+  expectOneVoiceOf(ended.stderr);
+  return ended;
 }
 
 /** The JSON lines of a text. */

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { RESTORE_PARTS } from '../../src/index.js';
 import { command, jsonLines, leoflow, recordingTerminal } from './support.js';
 
-const help = (name: string) => `'leoflow lite ${name} --help' says what there is`;
+const help = (name: string) => `\`leoflow lite ${name} --help\` says what there is`;
 const HELP = help('backup');
 const LEVEL = '--level must be a whole number from 1 to 9';
 const WORKERS = '--workers must be a whole number from 1 to 1024';
@@ -96,7 +96,9 @@ describe.each([
   test.each(wrong)('%j as JSON', async (argv, message, hint) => {
     const { status, stdout, stderr } = await command(['lite', name, '--json', ...argv]);
     expect({ status, stderr }).toEqual({ status: 2, stderr: '' });
-    expect(jsonLines(stdout)).toEqual([{ type: 'error', error: { code: 'USAGE', message, hint }, status: 2 }]);
+    expect(jsonLines(stdout)).toEqual([
+      { type: 'error', format: 1, error: { code: 'USAGE', message, hint }, status: 2 },
+    ]);
   });
 });
 
@@ -155,9 +157,9 @@ describe('lite restore', () => {
 
 describe('the tree of commands', () => {
   test.each([
-    [['lite', 'bakcup'], "unknown command 'bakcup'", "did you mean backup? 'leoflow lite --help' says what there is"],
-    [['frobnicate'], "unknown command 'frobnicate'", "'leoflow --help' says what there is"],
-    [['--frobnicate'], "unknown option '--frobnicate'", "'leoflow --help' says what there is"],
+    [['lite', 'bakcup'], "unknown command 'bakcup'", 'did you mean backup? `leoflow lite --help` says what there is'],
+    [['frobnicate'], "unknown command 'frobnicate'", '`leoflow --help` says what there is'],
+    [['--frobnicate'], "unknown option '--frobnicate'", '`leoflow --help` says what there is'],
   ])('%j', async (argv, message, hint) => {
     expect(await command(argv)).toEqual({ status: 2, stdout: '', stderr: `error: ${message}\nhint: ${hint}\n` });
   });

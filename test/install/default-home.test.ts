@@ -28,7 +28,7 @@ describe('the default home', () => {
     vi.stubEnv('HOME', 'here');
     const error = await failure('HOME_NOT_FOUND', () => defaultHome());
     expect(error.message).toBe('your home directory is unknown: HOME is not set to an absolute path');
-    expect(error.hint).toBe('Name the Leoflow home with --home <dir>.');
+    expect(error.hint).toBe('name the Leoflow home with --home <dir>');
   });
 
   test('SUDO_USER means nothing to an ordinary user', () =>

@@ -75,7 +75,7 @@ describe('what is wrong is said, with what to do', () => {
   test('no home', async () => {
     const error = await failure('HOME_NOT_FOUND', () => readInstall('/nowhere/.leoflow'));
     expect(error.message).toBe('there is no Leoflow install at /nowhere/.leoflow');
-    expect(error.hint).toBe('Run `leoflow setup` first, or name the Leoflow home with --home <dir>.');
+    expect(error.hint).toBe('run `leoflow setup` first, or name the Leoflow home with --home <dir>');
     expect(error.kind).toBe('failed');
   });
 
@@ -136,14 +136,14 @@ describe('what is wrong is said, with what to do', () => {
     expect(error.message).toMatch(message);
     expect(error.message).toContain(join(home, 'config.yaml'));
     expect(error.message).not.toContain('hush');
-    expect(error.hint).toContain('Correct config.yaml');
+    expect(error.hint).toContain('correct config.yaml');
   });
 
   test('a workspace that is not there, named or not', async () => {
     const named = user({ '.leoflow/config.yaml': CONFIG });
     const error = await failure('WORKSPACE_NOT_FOUND', () => readInstall(named.home));
     expect(error.message).toBe(`the workspace ${named.base}/flows (named in ${named.home}/config.yaml) does not exist`);
-    expect(error.hint).toBe('Create it, or correct `workspace:` in config.yaml.');
+    expect(error.hint).toBe('create it, or correct `workspace:` in config.yaml');
     const unnamed = user({ '.leoflow/config.yaml': 'a: 1\n' });
     expect((await failure('WORKSPACE_NOT_FOUND', () => readInstall(unnamed.home))).message).toContain(
       `${unnamed.base}/leoflow-projects (${unnamed.home}/config.yaml names none, so this is the default)`,

@@ -407,7 +407,7 @@ describe('what is refused', () => {
     const error = await failure('CONFIG_INVALID', () => move({ config: 'a: [1\nb: 2\n' }));
     expect(error.message).toMatch(/^config\.yaml of the archive is not valid at line \d, column \d: /);
     expect(error.hint).toBe(
-      'Restore the rest with --only workspace --only datastore, over what `leoflow setup` writes.',
+      'restore the rest with --only workspace --only datastore, over what `leoflow setup` writes',
     );
     await failure('CONFIG_INVALID', () => move({ config: '' }));
     await failure('CONFIG_INVALID', () => move({ config: 'workspace: [a]' }));

@@ -118,7 +118,7 @@ describe('another command line', () => {
     expect(await machine.sh('leoflow runs list')).toMatchObject({
       status: 2,
       stdout: '',
-      stderr: "error: unknown command 'runs'\nhint: 'leoflow --help' says what there is\n",
+      stderr: "error: unknown command 'runs'\nhint: `leoflow --help` says what there is\n",
     });
   });
 });
@@ -230,7 +230,7 @@ describe('leoflow --help', () => {
     expect(stdout).toMatch(/^ {2}lite +commands/m);
     expect(stdout).not.toMatch(/^ {2}(?:setup|uninstall) /m);
     expect(stdout).toContain(
-      `Every other command goes to ${real}/leoflow, unchanged.\n  '${real}/leoflow --help' says what it has. This is leoflow-snapshot `,
+      `Every other command goes to ${real}/leoflow, unchanged.\n  \`${real}/leoflow --help\` says what it has. This is leoflow-snapshot `,
     );
   });
 

@@ -129,7 +129,7 @@ describe('leoflow lite', () => {
   test('without an install says what to do first', async () => {
     const text = await failing('leoflow lite --home elsewhere', 1);
     expect(text).toContain(`there is no Leoflow install at ${machine.user}/elsewhere`);
-    expect(text).toContain('Run `leoflow setup` first');
+    expect(text).toContain('run `leoflow setup` first');
   });
 
   if (isRoot)

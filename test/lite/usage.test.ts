@@ -5,8 +5,8 @@ import { command, jsonLines } from '../cli/support.js';
 
 const COMMANDS = [
   ['setup', 'workspace dry-run home pg-bin json help'],
-  ['lite', 'home pg-bin json help'],
-  ['uninstall', 'purge yes home pg-bin json help'],
+  ['lite', 'home pg-bin verbose json help'],
+  ['uninstall', 'purge yes home pg-bin verbose json help'],
 ] as const;
 
 describe.each(COMMANDS)('%s', (name, options) => {
@@ -52,6 +52,6 @@ test('an unknown command behind lite is told as such', async () => {
   expect(await command(['lite', 'bakcup'])).toEqual({
     status: 2,
     stdout: '',
-    stderr: "error: unknown command 'bakcup'\nhint: did you mean backup? 'leoflow lite --help' says what there is\n",
+    stderr: "error: unknown command 'bakcup'\nhint: did you mean backup? `leoflow lite --help` says what there is\n",
   });
 });

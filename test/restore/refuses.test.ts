@@ -380,7 +380,7 @@ describe('a place for the workspace', () => {
       {
         code: 'WORKSPACE_UNSAFE',
         message: `the workspace would be restored to ${path()}, which is ${what}`,
-        hint: 'Name a directory of its own with --workspace <dir>; a restore replaces the workspace as a whole.',
+        hint: 'name a directory of its own with --workspace <dir>; a restore replaces the workspace as a whole',
       },
     );
   });

@@ -4,7 +4,9 @@ import { closeSync, constants, openSync, readdirSync, readFileSync, readSync } f
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as Library from '../../src/index.js';
+import { checkJson } from './json-lines.js';
 import { isRoot } from './tree.js';
+import { expectOneVoiceOf } from './voice.js';
 
 /** The built executable. */
 export const LEOFLOW = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -17,6 +19,8 @@ export interface RunOptions {
   cwd?: string;
   /** Words in front of the program's own: `['setpriv', …]`. */
   under?: readonly string[];
+  /** What it reads: nothing, or a file descriptor. */
+  stdin?: 'ignore' | number;
   /** Where its stdout goes: kept, or a file descriptor. */
   stdout?: 'pipe' | number;
   /** A process group of its own. */
@@ -40,14 +44,14 @@ export interface Running {
   ended: Promise<Ended>;
 }
 
-/** Starts the program. */
+/** Starts the program. What it prints as JSON must be as the schema says, and what it says must be in one voice; else its end rejects. */
 export function startLeoflow(argv: readonly string[], options: RunOptions = {}): Running {
   const [command = process.execPath, ...args] = [...(options.under ?? []), process.execPath, LEOFLOW, ...argv];
   const child = spawn(command, args, {
     env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...options.env },
     cwd: options.cwd,
     detached: options.detached ?? false,
-    stdio: ['ignore', options.stdout ?? 'pipe', 'pipe'],
+    stdio: [options.stdin ?? 'ignore', options.stdout ?? 'pipe', 'pipe'],
   });
   const stdout: Buffer[] = [];
   let stderr = '';
@@ -57,7 +61,17 @@ export function startLeoflow(argv: readonly string[], options: RunOptions = {}):
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (status) => resolve({ status, stdout: Buffer.concat(stdout), stderr }));
+    child.once('close', (status) => {
+      const printed = Buffer.concat(stdout);
+      try {
+        // Whoever has stopped reading has not read the last line.
+        if (child.stdout?.readableEnded) checkJson(argv, status, printed.toString(), stderr);
+        expectOneVoiceOf(stderr);
+        resolve({ status, stdout: printed, stderr });
+      } catch (error) {
+        reject(error);
+      }
+    });
   });
   const reached = async (condition: () => boolean, what: string) => {
     await untilEither(condition, [ended], what);

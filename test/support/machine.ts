@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from './cli.js';
+import { expectDocumented } from './json-lines.js';
 import { postgresBin, serverAccount } from './postgres.js';
 
 const { placeProgram } = (await import(new URL('../../scripts/sample/program.mjs', import.meta.url).href)) as {
@@ -148,7 +149,14 @@ export class Machines {
       child.once('error', reject);
       child.once('close', (status, signal) => {
         this.#doing.delete(child);
-        resolve({ status, signal, stdout: said.stdout, stderr: said.stderr });
+        try {
+          // A command line may be of several commands, of which some tell programs.
+          const json = said.stdout.split('\n').filter((text) => text.startsWith('{"type":'));
+          expectDocumented(json.map((text) => `${text}\n`).join(''), json.length === 1 && status === 0);
+          resolve({ status, signal, stdout: said.stdout, stderr: said.stderr });
+        } catch (error) {
+          reject(error);
+        }
       });
     });
     return { child, said: () => said.all, ended };

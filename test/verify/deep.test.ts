@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freshPlace } from '../restore/fresh-place.js';
-import { processesOf } from '../support/cli.js';
+import { processesOf, startLeoflow, until } from '../support/cli.js';
 import { blocksOf, DUMP, indexed, largeFile } from '../support/forge/archive.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { backup, verify } from '../support/library.js';
@@ -111,6 +111,29 @@ describe('elsewhere', () => {
     }
   });
 
+  test('killed while it replays: the server made for it goes down by itself, and its directory goes, too', async () => {
+    const place = freshPlace();
+    try {
+      const slow = shelf.put(dumpOf('SELECT pg_sleep(600);'), 'slow.tar.gz');
+      const { child, reached, ended } = startLeoflow(['lite', 'verify', '--deep', '--home', place.home, slow], {
+        env: { TMPDIR: tmpdir() },
+      });
+      const homes = () =>
+        readdirSync(tmpdir()).filter((name) => name.includes('.verify.') && name.includes(`-${child.pid}-`));
+      // The last line is there once it takes connections.
+      const server = () => /^(\d+)\n[\s\S]*ready/.exec(postmasterPid(join(tmpdir(), homes()[0] ?? 'none')))?.[1];
+      await reached(() => server() !== undefined, 'its server ran');
+      const pid = Number(server());
+      child.kill('SIGKILL');
+      await ended;
+      await until(() => homes().length === 0, 'its directory to go');
+      expect(isAlive(pid)).toBe(false);
+      expect(processesOf('.verify.leoflow-')).toEqual([]);
+    } finally {
+      await place.remove();
+    }
+  });
+
   test('interrupted while it replays: nothing is left', async () => {
     const before = await outside();
     const stop = new AbortController();
@@ -128,3 +151,20 @@ describe('elsewhere', () => {
     expect(await outside()).toBe(before);
   });
 });
+
+function postmasterPid(home: string): string {
+  try {
+    return readFileSync(join(home, 'pgdata/postmaster.pid'), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Whether a process is there that does something: one that has ended may wait for somebody to ask for its status. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

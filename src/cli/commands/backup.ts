@@ -90,7 +90,7 @@ export function backupCommand({ around, finish }: CommandContext): Command {
     .addOption(
       new Option(
         '--ping-url <url>',
-        "POST to <url>/start, then to <url> or <url>/fail, for a dead man's switch (env: LEOFLOW_PING_URL)",
+        "tell a dead man's switch: POST to <url>/start, then to <url> or <url>/fail (env: LEOFLOW_PING_URL)",
       ).argParser((value: string) => pingUrl('--ping-url', required('--ping-url')(value))),
     );
   addInstallOptions(command);

@@ -22,7 +22,12 @@ Examples:
   source <(leoflow lite completion zsh)
       in ~/.zshrc
   leoflow lite completion fish | source
-      in ~/.config/fish/config.fish`;
+      in ~/.config/fish/config.fish
+
+Exit status:
+  0    done
+  1    failed
+  2    wrong usage`;
 
 /** Builds the command. */
 export function completionCommand({ around }: CommandContext): Command {

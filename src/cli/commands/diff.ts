@@ -40,7 +40,7 @@ Examples:
   leoflow lite diff --quiet --exit-code a.tar.gz b.tar.gz
       only the exit status: 1 if there is a difference
 ${environmentHelp()}
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp(EXIT.incomplete, 'with --exit-code: there is a difference; or it failed')}`;
 
 /** Builds the command. */
 export function diffCommand({ around, finish }: CommandContext): Command {

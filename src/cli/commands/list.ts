@@ -17,13 +17,6 @@ interface ListFlags extends OutputFlags {
   null?: true;
 }
 
-/** What patterns mean, for `--help` of all commands that take them. */
-export const PATTERNS_HELP = `
-Patterns:
-  A name as it stands in the archive is that entry, and everything beneath it. In a pattern * is any text within a part of a name, ? any
-  character, [a-z] one of these, [!a-z] none of them, ** any number of parts, and \\ takes the meaning from what follows.
-  Quote patterns, so that the shell does not read them first. Behind -- one may begin with a dash.`;
-
 const HELP = `
 Examples:
   leoflow lite list snap.tar.gz
@@ -36,7 +29,10 @@ Examples:
       names as they are, whatever is in them
   ssh host 'cat snap.tar.gz' | leoflow lite list -
       from standard input
-${PATTERNS_HELP}
+
+A name as it stands in the archive is that entry, and everything beneath it. In a pattern * is any text within a part
+of a name, ? any character, [a-z] one of these, [!a-z] none of them, ** any number of parts, and \\ takes the meaning
+from what follows. Quote patterns, so that the shell does not read them first. Behind -- one may begin with a dash.
 
 Where a pattern chooses nothing, the exit status is 1.
 ${exitStatusHelp(EXIT.incomplete)}`;

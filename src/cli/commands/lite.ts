@@ -6,15 +6,33 @@ import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
 import { createReporter } from '../reporters/reporter.js';
 import { type CommandContext, coloursFor, type Surroundings } from '../streams.js';
 import { liteView, servingLines } from '../views/lite.js';
-import { homeOption, jsonOption, type PlaceFlags, pgBinOption, placeEnvironmentHelp, placeOptions } from './options.js';
+import {
+  homeOption,
+  jsonOption,
+  type PlaceFlags,
+  pgBinOption,
+  placeEnvironmentHelp,
+  placeOptions,
+  verboseOption,
+} from './options.js';
 import { underReporter } from './under-reporter.js';
 
 interface LiteFlags extends PlaceFlags {
+  verbose?: true;
   json?: true;
 }
 
 const HELP = `
-By itself it runs the datastore of the install until Ctrl-C: the scheduler and the user interface come with the Leoflow binary.
+Examples:
+  leoflow lite
+      run the datastore of ~/.leoflow until Ctrl-C
+  leoflow lite --home /srv/leoflow --verbose
+      that of another home, and say in the end how long what took
+  leoflow lite --json
+      tell a program where it listens
+
+By itself it runs the datastore of the install until Ctrl-C:
+the scheduler and the user interface come with the Leoflow binary.
 
 Environment:${placeEnvironmentHelp()}
 ${exitStatusHelp(EXIT.incomplete)}`;
@@ -29,6 +47,7 @@ export function liteCommand({ around, finish }: CommandContext): Command {
       .enablePositionalOptions()
       .addOption(homeOption())
       .addOption(pgBinOption())
+      .addOption(verboseOption('the time of each phase, too'))
       .addOption(jsonOption())
       .addHelpText('after', HELP)
       .hook('preSubcommand', (lite, command) => refuseMisplaced(lite, command))
@@ -48,8 +67,9 @@ function refuseMisplaced(lite: Command, command: Command): void {
 
 /** @returns the exit status */
 async function runDatastore(flags: LiteFlags, around: Surroundings): Promise<number> {
-  const { json } = flags;
-  const reporter = createReporter(liteView, { ...(json && { json }), progress: false }, around);
+  const { json, verbose } = flags;
+  const request = { ...(json && { json }), ...(verbose && { verbose }), progress: false };
+  const reporter = createReporter(liteView, request, around);
   return underReporter(reporter, async ({ signal, onEvent }) => {
     // Loaded only here: help and usage errors need no engine.
     const { runLite } = await import('../../index.js');

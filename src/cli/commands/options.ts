@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { UsageError } from '../exit.js';
 import { environmentValue, type Surroundings } from '../streams.js';
 
-/** How a command talks: the options that every command has. */
+/** How a command talks. */
 export interface OutputFlags {
   quiet?: true;
   verbose?: true;
@@ -55,9 +55,18 @@ const MOST_WORKERS = 1024;
 export function addOutputOptions(command: Command, verbose: string): Command {
   return command
     .addOption(new Option('-q, --quiet', 'print only warnings and errors').conflicts('verbose'))
-    .addOption(new Option('-v, --verbose', `print ${verbose}`))
+    .addOption(verboseOption(verbose))
     .addOption(jsonOption())
     .addOption(new Option('--no-progress', 'do not show how far it is'));
+}
+
+/**
+ * `--verbose`, by itself for a command that is over before there is any progress.
+ *
+ * @param prints what it prints
+ */
+export function verboseOption(prints: string): Option {
+  return new Option('-v, --verbose', `print ${prints}`);
 }
 
 /** `--json`. */

@@ -8,12 +8,21 @@ import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
 import { createReporter } from '../reporters/reporter.js';
 import { type CommandContext, coloursFor, type Surroundings } from '../streams.js';
 import { planLines, uninstallView } from '../views/uninstall.js';
-import { homeOption, jsonOption, type PlaceFlags, pgBinOption, placeEnvironmentHelp, placeOptions } from './options.js';
+import {
+  homeOption,
+  jsonOption,
+  type PlaceFlags,
+  pgBinOption,
+  placeEnvironmentHelp,
+  placeOptions,
+  verboseOption,
+} from './options.js';
 import { underReporter } from './under-reporter.js';
 
 interface UninstallFlags extends PlaceFlags {
   purge?: true;
   yes?: true;
+  verbose?: true;
   json?: true;
 }
 
@@ -27,7 +36,7 @@ Examples:
       without asking
 
 Environment:${placeEnvironmentHelp()}
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp(EXIT.incomplete, 'failed, or was not wanted')}`;
 
 /** Builds the command. */
 export function uninstallCommand({ around, finish }: CommandContext): Command {
@@ -40,6 +49,7 @@ export function uninstallCommand({ around, finish }: CommandContext): Command {
     .addOption(new Option('-y, --yes', 'do not ask'))
     .addOption(homeOption())
     .addOption(pgBinOption())
+    .addOption(verboseOption('the time of each phase, too'))
     .addOption(jsonOption())
     .addHelpText('after', HELP)
     .action(async (flags: UninstallFlags) => finish(await runUninstall(flags, around)));
@@ -47,14 +57,15 @@ export function uninstallCommand({ around, finish }: CommandContext): Command {
 
 /** @returns the exit status; throws only a UsageError, before anything is begun */
 async function runUninstall(flags: UninstallFlags, around: Surroundings): Promise<number> {
-  const { purge, yes, json } = flags;
+  const { purge, yes, json, verbose } = flags;
   if (!yes && (json || !canAsk(around))) {
     throw new UsageError(
       'uninstall asks before it removes anything, and here is nobody to ask',
       'run it in a terminal, or add --yes if you are sure',
     );
   }
-  const reporter = createReporter(uninstallView, { ...(json && { json }), progress: false }, around);
+  const request = { ...(json && { json }), ...(verbose && { verbose }), progress: false };
+  const reporter = createReporter(uninstallView, request, around);
   return underReporter(
     reporter,
     async ({ signal, onEvent }) => {

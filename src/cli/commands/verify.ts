@@ -34,9 +34,7 @@ Examples:
   ssh host 'cat snap.tar.gz' | leoflow lite verify -
       from standard input
 ${environmentHelp()}
-
-Where an archive is damaged or none, the exit status is 1.
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp(EXIT.incomplete, 'an archive is not good, or it failed')}`;
 
 /** Builds the command. */
 export function verifyCommand({ around, finish }: CommandContext): Command {

@@ -4,6 +4,7 @@
 import type { Failure } from '../exit.js';
 import type { TextStream } from '../streams.js';
 import type { View } from '../views/view.js';
+import { FORMAT, type JsonLine, type ResultLine } from './json-lines.js';
 import type { ReportedEvent, Reporter } from './reporter.js';
 
 /** At least this long between two progress lines, in milliseconds. */
@@ -21,7 +22,7 @@ const ALWAYS: ReadonlySet<ReportedEvent<string>['type']> = new Set([
 /** Writes one JSON object per line. */
 export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   readonly wantsTotal = false;
-  readonly #command: string;
+  readonly #command: ResultLine['command'];
   readonly #stream: TextStream;
   readonly #shown: { steps: boolean; progress: boolean };
   readonly #now: () => number;
@@ -45,6 +46,8 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   }
 
   event(event: ReportedEvent<P>): void {
+    // What there is in all is counted for who shows a share of it.
+    if (event.type === 'total') return;
     if (ALWAYS.has(event.type) || this.#isDue(event)) writeJson(this.#stream, event);
   }
 
@@ -53,7 +56,7 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
   }
 
   done(result: R, status: number): void {
-    writeJson(this.#stream, { type: 'result', command: this.#command, ...result, status });
+    writeJson(this.#stream, { type: 'result', format: FORMAT, command: this.#command, ...result, status });
   }
 
   failed(failure: Failure): void {
@@ -72,9 +75,10 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
 
 /** Writes the error object that ends the JSON lines of a command that failed. */
 export function writeFailure(stream: TextStream, { status, ...error }: Failure): void {
-  writeJson(stream, { type: 'error', error, status });
+  writeJson(stream, { type: 'error', format: FORMAT, error, status });
 }
 
-function writeJson(stream: TextStream, line: unknown): void {
+/** The type of the line is one that json-lines.ts describes; that the rest of it is as described there, the tests see to. */
+function writeJson(stream: TextStream, line: { type: JsonLine['type']; [field: string]: unknown }): void {
   stream.write(`${JSON.stringify(line)}\n`);
 }

@@ -29,7 +29,7 @@ export const diffView: View<DiffPhase, DiffResult> = {
       ...rowsOf('workspace', partTexts(workspace, 'entry', 'entries')),
       ...rowsOf('datastore', partTexts(datastore, 'table')),
       ...rowsOf('uncompared', uncompared > 0 ? [formatCount(uncompared, 'file')] : []),
-      ...rowsOf('time', verbose ? [formatDuration(result.durationMs), phases] : []),
+      ...rowsOf('time', [formatDuration(result.durationMs), ...(verbose ? [phases] : [])]),
     ];
     const names = `${printable(result.from)} → ${printable(result.to)}`;
     return [

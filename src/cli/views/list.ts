@@ -1,7 +1,7 @@
 /**
  * Entries of an archive, for people: a name per line, and with `--long` what `tar tv` shows of it.
  */
-import type { ContentsEntry, ListResult } from '../../index.js';
+import type { ContentsEntry, ListPhase, ListResult } from '../../index.js';
 import { formatBytes, formatCount, formatDuration, printable } from '../format.js';
 import type { Colours } from '../streams.js';
 import { STOPPING, type View } from './view.js';
@@ -14,7 +14,7 @@ export interface NameStyle {
 }
 
 /** How listing is told, but for the entries themselves. */
-export const listView: View<'list', ListResult> = {
+export const listView: View<ListPhase, ListResult> = {
   command: 'list',
   phases: { list: { line: 'Reading the archive', name: 'list' } },
   firstPhase: 'list',

@@ -18,8 +18,9 @@ export const liteView: View<LitePhase, LiteResult> = {
   firstPhase: 'start',
   liveLine: (phase) => liteView.phases[phase].line,
   stopping: (phase) => (phase === 'start' ? STOPPING : 'stopping in good order'),
-  summary: ({ home, durationMs }, { colours }) => [
+  summary: ({ home, durationMs }, { colours, verbose, phases }) => [
     `${colours.green('Stopped:')} ${printable(home)}, after ${formatDuration(durationMs)}`,
+    ...tableLines(rowsOf('time', verbose ? [phases] : []), colours),
   ],
   lastWord: () => undefined,
 };

@@ -2,9 +2,10 @@
  * The recovery of a restore that was broken off in its commit, for people: one line says which way it went.
  */
 import type { RecoverResult, RestorePhase } from '../../index.js';
-import { printable } from '../format.js';
+import { formatDuration, printable } from '../format.js';
 import type { Colours } from '../streams.js';
 import { RESTORE_PHASES, stoppingRestore } from './restore.js';
+import { rowsOf, tableLines } from './table.js';
 import type { View } from './view.js';
 
 /** How a recovery is told. */
@@ -14,7 +15,10 @@ export const recoverView: View<RestorePhase, RecoverResult> = {
   firstPhase: 'commit',
   liveLine: (phase) => recoverView.phases[phase].line,
   stopping: stoppingRestore,
-  summary: (result, { colours }) => [outcomeLine(result, colours)],
+  summary: (result, { colours, verbose }) => [
+    outcomeLine(result, colours),
+    ...tableLines(rowsOf('time', verbose ? [formatDuration(result.durationMs)] : []), colours),
+  ],
   lastWord: () => undefined,
 };
 

@@ -2,10 +2,10 @@
  * An uninstall, for people: what goes and what stays, before and after.
  */
 import type { UninstallPhase, UninstallResult } from '../../index.js';
-import { formatBytes, formatCount, printable } from '../format.js';
+import { formatBytes, formatCount, formatDuration, printable } from '../format.js';
 import type { Colours } from '../streams.js';
 import { type Row, rowsOf, tableLines } from './table.js';
-import { STOPPING, type View } from './view.js';
+import { STOPPING, type SummaryStyle, type View } from './view.js';
 
 type Removed = UninstallResult['removed'][number];
 
@@ -20,7 +20,7 @@ export const uninstallView: View<UninstallPhase, UninstallResult | null> = {
   firstPhase: 'judge',
   liveLine: (phase) => uninstallView.phases[phase].line,
   stopping: (phase) => (phase === 'remove' ? 'too late to stop, finishing; once more stops at once' : STOPPING),
-  summary: (result, { colours }) => (result === null ? ['Nothing was removed.'] : summaryLines(result, colours)),
+  summary: (result, style) => (result === null ? ['Nothing was removed.'] : summaryLines(result, style)),
   lastWord: () => undefined,
 };
 
@@ -32,9 +32,10 @@ export function planLines(plan: UninstallResult, colours: Colours): string[] {
   return lines;
 }
 
-function summaryLines(result: UninstallResult, colours: Colours): string[] {
+function summaryLines(result: UninstallResult, { colours, verbose, phases }: SummaryStyle): string[] {
   if (result.removed.length === 0) return ['Nothing to do: there is nothing to remove.'];
-  const rows = [...removedRows(result), ...keptRows(result)];
+  const time = rowsOf('time', verbose ? [formatDuration(result.durationMs), phases] : []);
+  const rows = [...removedRows(result), ...keptRows(result), ...time];
   const lines = [`${colours.green('Removed:')} ${result.purge ? 'the whole install' : 'the tools'}`];
   lines.push(...tableLines(rows, colours));
   if (!result.purge)

@@ -40,7 +40,8 @@ export const verifyView: View<VerifyPhase, VerifyResult> = {
     const bytes = verdicts.reduce((sum, { bytes, dumpBytes }) => sum + bytes + dumpBytes, 0);
     const all = `${formatCount(good.length, 'archive')} of ${verdicts.length} good`;
     const count = good.length === verdicts.length ? colours.green(all) : colours.red(all);
-    return [`${count}, ${timeText(bytes, { durationMs, workers })}`, ...(verbose ? [`  ${phases}`] : [])];
+    const time = rowsOf('time', [timeText(bytes, { durationMs, workers }), ...(verbose ? [phases] : [])]);
+    return [count, ...tableLines(time, colours)];
   },
   lastWord: () => undefined,
 };

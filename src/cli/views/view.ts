@@ -1,6 +1,7 @@
 /**
  * What a reporter must know of a command to tell of it: everything in which backup, restore and recovery differ.
  */
+import type { ResultLine } from '../reporters/json-lines.js';
 import type { Reading } from '../reporters/meter.js';
 import type { ReportedEvent } from '../reporters/reporter.js';
 import type { Colours } from '../streams.js';
@@ -23,8 +24,8 @@ export interface SummaryStyle {
 
 /** A command with the phases `P` and the result `R`. */
 export interface View<P extends string, R> {
-  /** `command` of the JSON result. */
-  readonly command: string;
+  /** `command` of the JSON result, which json-lines.ts describes. */
+  readonly command: ResultLine['command'];
   readonly phases: Readonly<Record<P, PhaseWords>>;
   /** What is going on before the engine has said a word. */
   readonly firstPhase: P;

@@ -77,6 +77,6 @@ export function quoted(name: string): string {
 /** The error of an archive that must not be restored. */
 export function unsafe(what: string): SnapshotError {
   return new SnapshotError('ARCHIVE_UNSAFE', `the archive is refused: ${what}`, {
-    hint: 'no honest program writes that; do not use this archive. Nothing was changed',
+    hint: 'no honest program writes that; do not use this archive; nothing was changed',
   });
 }

@@ -12,6 +12,7 @@ export const MANIFEST_VERSION = 1;
 
 /** The content of `MANIFEST.json`. Fields unknown to this program are kept silent about. */
 export interface Manifest {
+  /** The version of the archive's format. */
   manifest_version: number;
   /** Version of the Leoflow that the install belongs to; `unknown` where none could be asked. */
   leoflow_version: string;
@@ -23,10 +24,26 @@ export interface Manifest {
   created_at: string;
   /** The program that wrote the archive: `leoflow-snapshot 0.1.0`. */
   writer?: string;
-  /** The install it was taken from: absolute paths, host name, `linux/amd64`. */
-  source?: { home: string; workspace: string; hostname: string; platform: string };
+  /** The install it was taken from. */
+  source?: {
+    /** Absolute path. */
+    home: string;
+    /** Absolute path. */
+    workspace: string;
+    /** Name of the machine. */
+    hostname: string;
+    /** `linux/amd64`. */
+    platform: string;
+  };
   /** The database that was dumped, and by what. */
-  datastore?: { database: string; server_version: string; pg_dump_version: string };
+  datastore?: {
+    /** Its name. */
+    database: string;
+    /** Version of the server. */
+    server_version: string;
+    /** Version of the `pg_dump` that dumped it. */
+    pg_dump_version: string;
+  };
   /** Name of the entry that lists the SHA-256 of every other regular entry. It is the last one: its absence means truncation. */
   checksums?: string;
   /** Name of the entry that lists all others and where they are. */

@@ -9,6 +9,7 @@ import { isBelow } from '../workspace/index.js';
 export interface ArchivePart {
   /** `config`: MANIFEST.json, config.yaml, setup.json. `index`: INDEX.jsonl and SHA256SUMS. `other`: what this program does not know. */
   name: (typeof PARTS)[number];
+  /** How many entries it has. */
   entries: number;
   /** Bytes of content. */
   bytes: number;

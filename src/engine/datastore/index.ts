@@ -13,6 +13,7 @@ export {
 export { clusterRuns, type ServedCluster, serveCluster, stopCluster } from './cluster/serve.js';
 export { requireShortSocket } from './cluster/server.js';
 export { previousName, type SwapNames } from './cluster/swap.js';
+export { watchOver } from './cluster/watchdog.js';
 export { type Connection, DATABASE, pgdataOf, ROLE } from './connection.js';
 export { type Dump, startDump } from './dump.js';
 export { type Datastore, type DatastoreOptions, openDatastore } from './open.js';

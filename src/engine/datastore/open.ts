@@ -131,7 +131,7 @@ async function firstAnswering(psql: string, connections: readonly Connection[], 
       silent.push(`${connection.address}: ${reasons(error)}`);
     }
   }
-  throw new SnapshotError('DATASTORE_UNREACHABLE', `the datastore is not running. Tried ${silent.join('; ')}`, {
+  throw new SnapshotError('DATASTORE_UNREACHABLE', `the datastore is not running: tried ${silent.join('; ')}`, {
     hint: `${START_LITE}; a backup can also start the datastore by itself: --start-datastore`,
   });
 }

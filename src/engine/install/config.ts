@@ -32,7 +32,7 @@ export interface Config {
 /** Real ones nest three or four collections deep. */
 const MAX_DEPTH = 100;
 
-const HINT = 'Correct config.yaml, or run `leoflow setup` to have it written anew.';
+const HINT = 'correct config.yaml, or run `leoflow setup` to have it written anew';
 
 /**
  * Parses `config.yaml`.

@@ -61,5 +61,5 @@ function homeField(lines: string, user: string): string | undefined {
 }
 
 function notFound(message: string): SnapshotError {
-  return new SnapshotError('HOME_NOT_FOUND', message, { hint: 'Name the Leoflow home with --home <dir>.' });
+  return new SnapshotError('HOME_NOT_FOUND', message, { hint: 'name the Leoflow home with --home <dir>' });
 }

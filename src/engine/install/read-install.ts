@@ -41,7 +41,7 @@ export async function readInstall(home: string): Promise<Install> {
   const workspace = await realWorkspace(resolveWorkspace(wanted, named), wanted === null, config.path);
   if (workspace === real) {
     throw new SnapshotError('WORKSPACE_IS_HOME', `the workspace named in ${config.path} is the Leoflow home itself`, {
-      hint: 'Give `workspace:` in config.yaml a directory of its own.',
+      hint: 'give `workspace:` in config.yaml a directory of its own',
     });
   }
   return { home: real, namedHome: named, config, setup, workspace };
@@ -61,7 +61,7 @@ export function resolveWorkspace(value: string | null, home: string): string {
 }
 
 async function realHome(home: string): Promise<string> {
-  const hint = 'Run `leoflow setup` first, or name the Leoflow home with --home <dir>.';
+  const hint = 'run `leoflow setup` first, or name the Leoflow home with --home <dir>';
   let stats: Stats;
   try {
     stats = await stat(home);
@@ -86,12 +86,12 @@ async function readConfig(path: string): Promise<InstallFile> {
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') {
       throw new SnapshotError('CONFIG_NOT_FOUND', `${path} does not exist, so there is no install to back up`, {
-        hint: 'Run `leoflow setup` first, or name the Leoflow home with --home <dir>.',
+        hint: 'run `leoflow setup` first, or name the Leoflow home with --home <dir>',
         cause,
       });
     }
     throw new SnapshotError('CONFIG_UNREADABLE', `cannot read ${path}: ${systemErrorText(cause)}`, {
-      hint: 'Run this as the owner of the Leoflow home, or name another one with --home <dir>.',
+      hint: 'run this as the owner of the Leoflow home, or name another one with --home <dir>',
       cause,
     });
   }
@@ -103,7 +103,7 @@ async function readSetup(path: string): Promise<InstallFile | null> {
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return null;
     throw new SnapshotError('SETUP_UNREADABLE', `cannot read ${path}: ${systemErrorText(cause)}`, {
-      hint: 'Run this as the owner of the Leoflow home, or run `leoflow setup` to have it written anew.',
+      hint: 'run this as the owner of the Leoflow home, or run `leoflow setup` to have it written anew',
       cause,
     });
   }
@@ -112,7 +112,7 @@ async function readSetup(path: string): Promise<InstallFile | null> {
 /** The real path of the workspace, once it is known to be a directory that can be listed. */
 async function realWorkspace(path: string, isDefault: boolean, configPath: string): Promise<string> {
   const origin = isDefault ? `${configPath} names none, so this is the default` : `named in ${configPath}`;
-  const hint = 'Create it, or correct `workspace:` in config.yaml.';
+  const hint = 'create it, or correct `workspace:` in config.yaml';
   try {
     const real = await realpath(path);
     const stats = await stat(real);
@@ -130,7 +130,7 @@ async function realWorkspace(path: string, isDefault: boolean, configPath: strin
     }
     const message = `cannot read the workspace ${path} (${origin}): ${systemErrorText(cause)}`;
     throw new SnapshotError('WORKSPACE_UNREADABLE', message, {
-      hint: 'Run this as a user who may read it.',
+      hint: 'run this as a user who may read it',
       cause,
     });
   }

@@ -44,7 +44,7 @@ function positiveInteger(text: string): number {
   const value = /^[1-9]\d{0,14}$/.test(text) ? Number(text) : 0;
   if (value > 0) return value;
   throw new SnapshotError('USAGE', `LEOFLOW_SUPPORTED_SCHEMA is not a positive integer: ${JSON.stringify(text)}`, {
-    hint: 'Set it to the newest schema version that your Leoflow reads, or unset it.',
+    hint: 'set it to the newest schema version that your Leoflow reads, or unset it',
   });
 }
 

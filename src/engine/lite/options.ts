@@ -23,21 +23,30 @@ export type SetupEvent = { type: 'note'; message: string };
 
 /** What `setup()` made, or with `dryRun` would have made. Paths are absolute. */
 export interface SetupResult {
+  /** Whether nothing was made, and the other fields say what would have been. */
   dryRun: boolean;
   /** Whether there was no install: no config.yaml. */
   isNew: boolean;
+  /** Absolute path of the Leoflow home. */
   home: string;
+  /** Absolute path of the workspace. */
   workspace: string;
-  /** Null where an install that was there names none. */
+  /** The administrator's e-mail address; null where an install that was there names none. */
   adminEmail: string | null;
-  /** The administrator's password, where one was made: only its hash is stored. */
+  /** The administrator's password, where one was made, here and nowhere else, as only its hash is stored; else null. */
   adminPassword: string | null;
   /** The PostgreSQL that the install uses. */
-  postgres: { directory: string; version: string };
-  /** What was made. */
+  postgres: {
+    /** Absolute path of the directory of its programs. */
+    directory: string;
+    /** `16.13`. */
+    version: string;
+  };
+  /** What was made: absolute paths. */
   made: string[];
-  /** What was there already, and is as it was. */
+  /** What was there already, and is as it was: absolute paths. */
   kept: string[];
+  /** Milliseconds from start to end. */
   durationMs: number;
 }
 
@@ -64,7 +73,9 @@ export type LiteEvent =
 
 /** A datastore that is up. */
 export interface LiteServing {
+  /** Absolute path of the Leoflow home. */
   home: string;
+  /** Absolute path of the workspace. */
   workspace: string;
   /** Path of the socket that it listens on. */
   socket: string;
@@ -83,6 +94,7 @@ export interface LiteServing {
 
 /** What `runLite()` ran, after it has been stopped. */
 export interface LiteResult extends LiteServing {
+  /** Milliseconds from start to end. */
   durationMs: number;
 }
 
@@ -113,23 +125,30 @@ export type UninstallEvent =
 
 /** Something that is removed. */
 export interface Removal {
+  /** `install` is the whole home. */
   what: 'install' | 'workspace' | 'tool';
   /** Absolute; a real path. */
   path: string;
   /** Everything in it that is no directory. */
   files: number;
+  /** Size of that. */
   bytes: number;
 }
 
 /** What `uninstall()` did, or with `dryRun` would have done. */
 export interface UninstallResult {
+  /** Whether nothing was removed, and the other fields say what would have been. */
   dryRun: boolean;
+  /** Absolute path of the Leoflow home. */
   home: string;
+  /** Whether everything was to go. */
   purge: boolean;
   /** Whether the datastore was running, and was stopped. */
   stopped: boolean;
+  /** What is gone. */
   removed: Removal[];
   /** What stays of the install: absolute paths. */
   kept: string[];
+  /** Milliseconds from start to end. */
   durationMs: number;
 }

@@ -261,7 +261,7 @@ function failure(error: unknown, home: string): unknown {
   if (error instanceof SnapshotError || systemErrorCode(error) === undefined) return error;
   const path = error instanceof Error && 'path' in error ? String(error.path) : home;
   return new SnapshotError('SETUP_FAILED', `cannot make ${path}: ${systemErrorText(error)}`, {
-    hint: 'make room or rights there, and run `leoflow setup` again: it goes on where it stopped',
+    hint: 'free some space there or make it writable, and run `leoflow setup` again: it goes on where it stopped',
     cause: error,
   });
 }

@@ -180,7 +180,7 @@ export async function provision(search: ToolSearch): Promise<{ server: ManagedSe
     const { status, stderr } = await run(initdb.path, args, { ...surroundings(server), signal });
     if (status !== 0) {
       throw new SnapshotError('CLUSTER_PROVISION', `a datastore could not be made in ${pgdata}: ${wordsOf(stderr)}`, {
-        hint: 'make room or rights there, or run `leoflow setup` first',
+        hint: 'free some space there, make it writable, or run `leoflow setup` first',
       });
     }
     await rename(unfinished, pgdata);

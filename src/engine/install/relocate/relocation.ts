@@ -65,7 +65,7 @@ export interface Relocation {
 const FACTS = ['python', 'os', 'arch', 'parser_cmd'] as const;
 
 const IN_ARCHIVE = 'config.yaml of the archive';
-const HINT = 'Restore the rest with --only workspace --only datastore, over what `leoflow setup` writes.';
+const HINT = 'restore the rest with --only workspace --only datastore, over what `leoflow setup` writes';
 
 /**
  * Gives an archived install the paths of its new place. Where that is the old place, on a machine with the same facts, not a byte

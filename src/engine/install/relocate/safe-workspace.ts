@@ -43,7 +43,7 @@ export function refuseUnsafeWorkspace(place: WorkspacePlace): void {
   if (fault === null) return;
   const message = `the workspace would be restored to ${place.workspace}, which is ${fault}`;
   throw new SnapshotError('WORKSPACE_UNSAFE', message, {
-    hint: 'Name a directory of its own with --workspace <dir>; a restore replaces the workspace as a whole.',
+    hint: 'name a directory of its own with --workspace <dir>; a restore replaces the workspace as a whole',
   });
 }
 
