@@ -128,7 +128,7 @@ describe('elsewhere', () => {
       await ended;
       await until(() => homes().length === 0, 'its directory to go');
       expect(isAlive(pid)).toBe(false);
-      expect(processesOf('.verify.leoflow-')).toEqual([]);
+      await until(() => processesOf(`-${child.pid}-`).length === 0, 'nothing of it to run any more');
     } finally {
       await place.remove();
     }
