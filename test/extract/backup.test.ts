@@ -26,7 +26,11 @@ afterAll(() => install?.remove());
 
 /** What of the tree is at or below a path, by names from there. */
 function part(path: string): Map<string, Seen> {
-  return new Map([...tree].filter(([name]) => name === path || name.startsWith(`${path}/`)).map(([name, seen]) => [name.slice(path.length + 1), seen]));
+  return new Map(
+    [...tree]
+      .filter(([name]) => name === path || name.startsWith(`${path}/`))
+      .map(([name, seen]) => [name.slice(path.length + 1), seen]),
+  );
 }
 
 test.each([1, 3])('all of it, with %i workers', async (workers) => {
@@ -46,7 +50,10 @@ test.each(['files', 'empty directories', 'links', 'modes', 'times', 'long', 'con
 
 test('one file, printed', async () => {
   const { status, stdout } = await leoflow(['lite', 'cat', install.archive, 'workspace/contents/random/3145745']);
-  expect({ status, equal: stdout.equals(readFileSync(join(install.workspace, 'contents/random/3145745'))) }).toEqual({ status: 0, equal: true });
+  expect({ status, equal: stdout.equals(readFileSync(join(install.workspace, 'contents/random/3145745'))) }).toEqual({
+    status: 0,
+    equal: true,
+  });
 });
 
 test.runIf(isRoot)('run by root, it belongs to whom the target belongs', async () => {
