@@ -142,7 +142,8 @@ function prepare(command: Command, { stdout, stderr, env }: Surroundings): void 
 
 /** Says a complaint of commander in the voice of all other errors. */
 function usageError(error: CommanderError, command: Command): UsageError {
-  const [complaint = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const [sentences = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const complaint = sentences.replace(/\. Allowed choices are (.*)\.$/, '; there is $1');
   // A word behind a command that has commands of its own is meant as one of them.
   if (error.code === 'commander.excessArguments' && command.commands.length > 0) return unknownCommand(command);
   const excess =

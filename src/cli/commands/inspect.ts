@@ -14,6 +14,7 @@ import {
   type InstallFlags,
   installOptions,
   type OutputFlags,
+  SUPPORTED_SCHEMA_HELP,
   wholeNumber,
 } from './options.js';
 import { underReporter } from './under-reporter.js';
@@ -33,8 +34,7 @@ Examples:
       more of the largest
   leoflow lite inspect --json snap.tar.gz
       all of it for programs
-${environmentHelp(`
-  LEOFLOW_SUPPORTED_SCHEMA  newest schema version that may be restored (default: what the installed Leoflow reads)`)}
+${environmentHelp(SUPPORTED_SCHEMA_HELP)}
 
 That an archive could not be restored here is no failure: the exit status is 0.
 ${exitStatusHelp(EXIT.incomplete)}`;

@@ -36,6 +36,10 @@ Environment:
   LEOFLOW_DATABASE_URL      the datastore, where --dsn is not given${placeEnvironmentHelp(more)}`;
 }
 
+/** A line of it, of the commands that judge whether an archive could be restored. */
+export const SUPPORTED_SCHEMA_HELP = `
+  LEOFLOW_SUPPORTED_SCHEMA  the newest schema to accept (default: that of the installed Leoflow)`;
+
 /** Those lines of it that a command without `--dsn` has, too. */
 export function placeEnvironmentHelp(more = ''): string {
   return `

@@ -16,6 +16,7 @@ import {
   installOptions,
   type OutputFlags,
   required,
+  SUPPORTED_SCHEMA_HELP,
   workersOption,
 } from './options.js';
 import { underReporter } from './under-reporter.js';
@@ -50,8 +51,7 @@ Examples:
       from standard input
   leoflow lite restore --recover
       after a power cut in the middle of a restore
-${environmentHelp(`
-  LEOFLOW_SUPPORTED_SCHEMA  the newest schema to accept (default: that of the installed Leoflow)`)}
+${environmentHelp(SUPPORTED_SCHEMA_HELP)}
 ${exitStatusHelp(EXIT.incomplete)}`;
 
 /** Builds the command. */
