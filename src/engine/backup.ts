@@ -166,7 +166,7 @@ class BackupRun {
       return this.#pool.run('slice', { content, level, target }, [content.buffer, target]);
     };
     const open = (limit: number) => Spool.open(directory, name, { compress, buffers, limit });
-    this.#spools = { dump: await open(workers + 1), checksums: await open(2), index: await open(2) };
+    this.#spools = { dump: await open(workers + 1), checksums: await open(1), index: await open(1) };
     this.#rules = { patterns, paths: await neverArchived(install, [output.path, output.temporary]) };
     this.#workspace = new PackedWorkspace({
       pool: this.#pool,

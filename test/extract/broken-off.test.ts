@@ -1,5 +1,5 @@
 /** Extractions that are broken off, at every step that changes something: by a signal, by kill -9, by a disk that takes no more. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -106,27 +106,30 @@ test('by a signal: nothing is left', async () => {
   expect(place.look()).toEqual(before);
 });
 
-test.runIf(isRoot)('by a disk that is full: nothing is left, and it is said', async () => {
-  const small = join(place.base, 'small');
-  mkdirSync(small);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small]).status === 0;
-  if (!mounted) return;
-  try {
-    writeFileSync(join(small, 'canary'), 'here');
-    for (const to of [small, join(small, 'new')]) {
-      const error = await failure(place.extract(archive, ['dags'], { to }));
-      expect(error).toMatchObject({ code: 'STAGING_FULL', message: expect.stringContaining('no room to restore') });
-      expect(error.hint).toMatch(/free some space.*nothing was changed/);
-      expect(readdirSync(small)).toEqual(['canary']);
+if (isRoot)
+  test('by a disk that is full: nothing is left, and it is said', async () => {
+    const small = join(place.base, 'small');
+    mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small]);
+    try {
+      writeFileSync(join(small, 'canary'), 'here');
+      for (const to of [small, join(small, 'new')]) {
+        const error = await failure(place.extract(archive, ['dags'], { to }));
+        expect(error).toMatchObject({
+          code: 'STAGING_FULL',
+          message: expect.stringMatching(/^no room to (restore "|extract: )/),
+        });
+        expect(error.hint).toMatch(/free some space.*nothing was changed/);
+        expect(readdirSync(small)).toEqual(['canary']);
+      }
+      // What fits is extracted.
+      await place.extract(archive, ['a', 'dags/sub'], { to: small });
+      expect(readdirSync(small).sort()).toEqual(['a', 'canary', 'dags']);
+    } finally {
+      execFileSync('umount', [small]);
+      rmSync(small, { recursive: true });
     }
-    // What fits is extracted.
-    await place.extract(archive, ['a', 'dags/sub'], { to: small });
-    expect(readdirSync(small).sort()).toEqual(['a', 'canary', 'dags']);
-  } finally {
-    execFileSync('umount', [small]);
-    rmSync(small, { recursive: true });
-  }
-});
+  });
 
 test('by another one that works on the same directory', async () => {
   const first = start('extract', options, {
