@@ -6,6 +6,7 @@ import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
 import { createReporter } from '../reporters/reporter.js';
 import type { CommandContext, Surroundings } from '../streams.js';
 import { verifyView } from '../views/verify.js';
+import { archiveInput } from './archive-input.js';
 import {
   addInstallOptions,
   addOutputOptions,
@@ -13,7 +14,6 @@ import {
   type InstallFlags,
   installOptions,
   type OutputFlags,
-  required,
   workersOption,
 } from './options.js';
 import { underReporter } from './under-reporter.js';
@@ -53,15 +53,9 @@ export function verifyCommand({ around, finish }: CommandContext): Command {
 
 /** @returns the exit status; throws only a UsageError, before anything is begun */
 async function runVerify(archives: readonly string[], flags: VerifyFlags, around: Surroundings): Promise<number> {
-  const named = archives.map(required('the name of an archive', null));
-  const fromStdin = named.filter((archive) => archive === '-').length;
+  const fromStdin = archives.filter((archive) => archive === '-').length;
   if (fromStdin > 1) throw new UsageError('standard input can be read only once');
-  if (fromStdin > 0 && around.stdin.isTTY) {
-    throw new UsageError(
-      'the archive would be read from the terminal',
-      'redirect standard input from a file or a program, or name a file',
-    );
-  }
+  const inputs = archives.map((archive) => archiveInput(archive, around.stdin));
   const { deep, workers } = flags;
   return underReporter(
     createReporter(verifyView, flags, around),
@@ -71,7 +65,7 @@ async function runVerify(archives: readonly string[], flags: VerifyFlags, around
       return verify({
         ...installOptions(flags, around.env),
         ...hooks,
-        archives: named.map((archive) => (archive === '-' ? around.stdin : archive)),
+        archives: inputs,
         ...(deep && { deep }),
         ...(workers !== undefined && { workers }),
       });
