@@ -53,10 +53,11 @@ try {
 
 /** @param {Options} options @param {string} command */
 async function bench(options, command) {
-  const report = await measure(options, command);
-  const file = options.json ?? join(options.directory, 'results', `${report.machine.date.replaceAll(':', '')}.json`);
+  const file =
+    options.json ?? join(options.directory, 'results', `${new Date().toISOString().replaceAll(':', '')}.json`);
   mkdirSync(dirname(file), { recursive: true });
-  writeReport(file, report);
+  // What has been measured is kept, whatever becomes of the rest.
+  const report = await measure(options, command, (part) => writeReport(file, part));
   publish([report], options);
   say(`\nthese numbers: ${file}`);
 }
@@ -64,9 +65,10 @@ async function bench(options, command) {
 /**
  * @param {Options} options
  * @param {string} command
+ * @param {(report: Report) => void} keep told of the report after each tree, and each point of a series
  * @returns {Promise<Report>}
  */
-async function measure(options, command) {
+async function measure(options, command, keep = () => {}) {
   const { level, peerLevel, runs, quick, scaling } = options;
   const bin = findPostgres();
   if (bin === null) throw new Error('the bench needs PostgreSQL for a datastore (Debian: apt-get install postgresql)');
@@ -101,7 +103,11 @@ async function measure(options, command) {
     };
     const report = reportOf({ command, quick, runs, machine, sections: [], scaling: [] });
     if (scaling !== null) {
-      report.scaling = await scalingSeries({ points: scaling, directory, scratch, how });
+      const onPoint = (/** @type {import('./scaling.mjs').Series[]} */ series) => {
+        report.scaling = series;
+        keep(report);
+      };
+      await scalingSeries({ points: scaling, directory, scratch, how, onPoint });
       return report;
     }
     for (const [number, wanted] of options.trees.entries()) {
@@ -116,6 +122,7 @@ async function measure(options, command) {
         takesPart: (name) => chosen.length === 0 || chosen.some((text) => name.includes(text)),
       });
       report.sections.push(section);
+      keep(report);
     }
     return report;
   } finally {

@@ -41,7 +41,7 @@ function sectionVerdicts(section) {
   const faster = (/** @type {string} */ peer, /** @type {number} */ times) => {
     const found = summaries(section, 'backup').find(({ name }) => name === peer);
     if (found === undefined || backup === undefined) return;
-    const factor = found.wallMs / backup.wallMs;
+    const { factor } = found;
     add(
       `backup ${times === 1 ? 'faster than' : `at least ${times} × as fast as`} ${peer}`,
       `${factor.toFixed(2)} ×`,
@@ -58,12 +58,16 @@ function sectionVerdicts(section) {
     }
     faster(`tar | bgzip -l${peerLevel}`, 1);
     faster('restic, first run', 1);
+    const [workers] = section.workers;
+    const alone = summaries(section, 'backup').find(({ name }) => name === 'leoflow lite backup, 1 worker');
+    if (workers === 2 && alone !== undefined)
+      add('backup: two workers at least 1.8 × as fast as one', `${alone.factor.toFixed(2)} ×`, alone.factor >= 1.8);
   }
   if (where === 'dags' || where === 'flat') faster(pigz, 1.7);
   if (where === 'blobs') {
     const peer = summaries(section, 'backup').find(({ name }) => name === 'tar cf');
     if (peer !== undefined && backup !== undefined) {
-      const factor = backup.wallMs / peer.wallMs;
+      const factor = 1 / peer.factor;
       add('backup at most 1.3 × the time of tar cf', `${factor.toFixed(2)} ×`, factor <= 1.3);
     }
   } else {
@@ -72,7 +76,7 @@ function sectionVerdicts(section) {
   }
   const untar = summaries(section, 'restore').find(({ name }) => name === 'tar xzf');
   if (untar !== undefined && restore !== undefined) {
-    const factor = untar.wallMs / restore.wallMs;
+    const { factor } = untar;
     add('restore at least 1.8 × as fast as tar xzf, checksums compared', `${factor.toFixed(2)} ×`, factor >= 1.8);
   }
   return verdicts;

@@ -39,7 +39,7 @@ export function ratiosOf(sections) {
         ratios.push({
           kind: 'time',
           name: `${tree}, ${direction}: time of ours / ${peer.name}`,
-          value: ours.wallMs / peer.wallMs,
+          value: 1 / peer.factor,
         });
         if (direction === 'backup') {
           ratios.push({ kind: 'size', name: `${tree}: size of ours / ${peer.name}`, value: ours.size / peer.size });

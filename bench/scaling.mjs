@@ -38,9 +38,9 @@ export const AXES = /** @type {const} */ ({
  * @param {string} options.directory where trees are kept
  * @param {string} options.scratch
  * @param {Pick<Parameters<typeof match>[0], 'cluster' | 'level' | 'peerLevel' | 'cores' | 'workers' | 'runs' | 'signal' | 'say'>} options.how
- * @returns {Promise<Series[]>}
+ * @param {(series: Series[]) => void} options.onPoint told of all there is, after each point
  */
-export async function scalingSeries({ points, directory, scratch, how }) {
+export async function scalingSeries({ points, directory, scratch, how, onPoint }) {
   const { signal, say } = how;
   const [usual = 1] = how.workers;
   /** @type {{ name: SeriesName; x: number; bytes: number; files?: number; workers: number }[]} */
@@ -73,8 +73,8 @@ export async function scalingSeries({ points, directory, scratch, how }) {
     const one = series.get(name) ?? { name, points: [] };
     one.points.push({ x, section });
     series.set(name, one);
+    onPoint([...series.values()]);
   }
-  return [...series.values()];
 }
 
 /**

@@ -11,6 +11,7 @@ import { median, spread } from './statistics.mjs';
  * @property {string} name
  * @property {boolean} ours
  * @property {number} wallMs
+ * @property {number} factor its time ÷ that of ours, both of the same round; NaN where ours has not run
  * @property {number} spread from the fastest to the slowest run, as a share of the median
  * @property {number} userMs
  * @property {number} systemMs
@@ -28,24 +29,39 @@ import { median, spread } from './statistics.mjs';
  */
 export function summaries(section, direction) {
   const { tree } = section;
-  return section[direction]
-    .filter(({ runs }) => runs.length > 0)
-    .map(({ name, ours, size, runs }) => {
-      const walls = runs.map(({ wallMs }) => wallMs);
-      const wallMs = median(walls);
-      const bytes = tree.bytes + (direction === 'backup' ? tree.dumpBytes : 0);
-      return {
-        name,
-        ours,
-        wallMs,
-        spread: spread(walls),
-        userMs: median(runs.map(({ userMs }) => userMs)),
-        systemMs: median(runs.map(({ systemMs }) => systemMs)),
-        speed: (bytes / wallMs) * 1000,
-        peakBytes: peakOf(runs),
-        size,
-      };
-    });
+  const took = section[direction].filter(({ runs }) => runs.length > 0);
+  const reference = took.find(({ ours }) => ours)?.runs ?? [];
+  return took.map(({ name, ours, size, runs }) => {
+    const walls = runs.map(({ wallMs }) => wallMs);
+    const wallMs = median(walls);
+    const bytes = tree.bytes + (direction === 'backup' ? tree.dumpBytes : 0);
+    return {
+      name,
+      ours,
+      wallMs,
+      factor: factorOf(
+        walls,
+        reference.map((run) => run.wallMs),
+      ),
+      spread: spread(walls),
+      userMs: median(runs.map(({ userMs }) => userMs)),
+      systemMs: median(runs.map(({ systemMs }) => systemMs)),
+      speed: (bytes / wallMs) * 1000,
+      peakBytes: peakOf(runs),
+      size,
+    };
+  });
+}
+
+/**
+ * How many times as long: the median over the rounds. The speed of a machine that others share changes within minutes by more than contenders differ, and
+ * then it is only within a round that they have met the same one.
+ *
+ * @param {number[]} times
+ * @param {number[]} others of the same rounds
+ */
+function factorOf(times, others) {
+  return median(times.slice(0, others.length).map((time, round) => time / (others[round] ?? Number.NaN)));
 }
 
 /** What happens between two looks only the kernel's own mark knows. @param {Result['runs']} runs @returns {number | null} */
@@ -72,9 +88,16 @@ export function limitOf(section) {
   if (limits.length === 0) return null;
   const oneCore = median(limits.map((limit) => limit.oneCore));
   const allCores = median(limits.map((limit) => limit.allCores));
-  const ms = ((tree.bytes + tree.dumpBytes) / (cores * oneCore)) * 1000;
-  const ours = oursOf(section, 'backup');
-  const share = ours === undefined ? null : ms / ours.wallMs;
+  const msAt = (/** @type {number} */ speed) => ((tree.bytes + tree.dumpBytes) / (cores * speed)) * 1000;
+  const ms = msAt(oneCore);
+  const ours = section.backup.find((result) => result.ours && result.runs.length > 0);
+  const share =
+    ours === undefined
+      ? null
+      : factorOf(
+          limits.map((limit) => msAt(limit.oneCore)),
+          ours.runs.map(({ wallMs }) => wallMs),
+        );
   return { oneCore, allCores, sampleBytes: limits[0]?.sampleBytes ?? 0, ms, share };
 }
 

@@ -104,7 +104,7 @@ function directionBlocks(section, direction, runs) {
           ? [megabytes(one.size), ours === undefined ? '' : (one.size / ours.size).toFixed(2)]
           : []),
         one.peakBytes === null ? '' : mebibytes(one.peakBytes).toFixed(0),
-        ours === undefined ? '' : (one.wallMs / ours.wallMs).toFixed(2),
+        ours === undefined ? '' : one.factor.toFixed(2),
       ],
       one.ours,
     ),
