@@ -1,7 +1,7 @@
 /**
  * The numbers to hold, and whether a report holds them.
  */
-import { AXES, lineOf } from './scaling.mjs';
+import { AXES, lineOf, mergeSeries } from './scaling.mjs';
 import { limitOf, oursOf, summaries } from './summary.mjs';
 
 /** @typedef {import('./match.mjs').Section} Section */
@@ -15,10 +15,10 @@ const MEMORY_MIB = 256;
  */
 export function judge(reports) {
   const sections = reports.flatMap((report) => report.sections);
-  const series = reports.flatMap((report) => report.scaling);
+  const series = mergeSeries(reports);
   return [
     ...sections.flatMap(sectionVerdicts),
-    ...sections.flatMap((section) => memoryVerdicts([section], section.tree.name)),
+    ...sections.flatMap((section) => memoryVerdicts([section], placeOf(section))),
     ...series.flatMap(({ name, points }) =>
       memoryVerdicts(
         points.map(({ section }) => section),
@@ -29,10 +29,18 @@ export function judge(reports) {
   ];
 }
 
+/** A tree, told from another one of the same kind. @param {Section} section */
+function placeOf({ tree: { name, bytes } }) {
+  return `${name}, ${bytes < 1e9 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`}`;
+}
+
 /** @param {Section} section @returns {Verdict[]} */
 function sectionVerdicts(section) {
-  const { peerLevel, tree } = section;
-  const where = tree.name;
+  const {
+    peerLevel,
+    tree: { name: kind },
+  } = section;
+  const where = placeOf(section);
   const [backup, restore] = [oursOf(section, 'backup'), oursOf(section, 'restore')];
   /** @type {Verdict[]} */
   const verdicts = [];
@@ -49,7 +57,7 @@ function sectionVerdicts(section) {
     );
   };
   const pigz = `tar | pigz -${peerLevel}`;
-  if (where === 'mixed') {
+  if (kind === 'mixed') {
     faster(pigz, 2);
     const peer = summaries(section, 'backup').find(({ name }) => name === pigz);
     if (peer !== undefined && backup !== undefined) {
@@ -63,8 +71,8 @@ function sectionVerdicts(section) {
     if (workers === 2 && alone !== undefined)
       add('backup: two workers at least 1.8 × as fast as one', `${alone.factor.toFixed(2)} ×`, alone.factor >= 1.8);
   }
-  if (where === 'dags' || where === 'flat') faster(pigz, 1.7);
-  if (where === 'blobs') {
+  if (kind === 'dags' || kind === 'flat') faster(pigz, 1.7);
+  if (kind === 'blobs') {
     const peer = summaries(section, 'backup').find(({ name }) => name === 'tar cf');
     if (peer !== undefined && backup !== undefined) {
       const factor = 1 / peer.factor;

@@ -78,6 +78,21 @@ export async function scalingSeries({ points, directory, scratch, how, onPoint }
 }
 
 /**
+ * The series of several reports: points of the same series are put together, in their order.
+ *
+ * @param {readonly { scaling: Series[] }[]} reports
+ * @returns {Series[]}
+ */
+export function mergeSeries(reports) {
+  /** @type {Map<SeriesName, Point[]>} */
+  const points = new Map();
+  for (const { name, points: more } of reports.flatMap((report) => report.scaling)) {
+    points.set(name, [...(points.get(name) ?? []), ...more]);
+  }
+  return Array.from(points, ([name, all]) => ({ name, points: all.toSorted((a, b) => a.x - b.x) }));
+}
+
+/**
  * A series as numbers, in the units of its axis, with the line through them: seconds; for workers, MB/s.
  *
  * @param {Series} series

@@ -2,7 +2,7 @@
  * Reports as a document: headings, paragraphs, tables and charts, in the order in which they are read. Terminal, Markdown and HTML render it.
  */
 import { judge } from '../goals.mjs';
-import { AXES, lineOf } from '../scaling.mjs';
+import { AXES, lineOf, mergeSeries } from '../scaling.mjs';
 import { limitOf, oursOf, spentBy, summaries } from '../summary.mjs';
 
 /** @typedef {import('./report.mjs').Report} Report */
@@ -37,7 +37,7 @@ export function documentOf(reports) {
     ...reports.flatMap(machineBlocks),
     ...verdictBlocks(reports),
     ...reports.flatMap((report) => report.sections.flatMap((section) => sectionBlocks(section, report.runs))),
-    ...reports.flatMap((report) => report.scaling.flatMap(seriesBlocks)),
+    ...mergeSeries(reports).flatMap(seriesBlocks),
   ];
 }
 
