@@ -46,8 +46,11 @@ const SAMPLE_BYTES = 4096;
 /** A block whose sample does not get smaller than this share of itself is stored. */
 const STORE_ABOVE = 0.97;
 
-/** Output of deflate is collected in pieces of this size; most members take a few. */
-const CHUNK_BYTES = 128 << 10;
+/**
+ * Output of deflate is collected in pieces of this size: one takes it all. V8 looks for dead buffers by what they could hold, so large ones that are
+ * filled by a third hold less memory until then than small ones that are full (docs/decisions/0007).
+ */
+const CHUNK_BYTES = BLOCK_BYTES + (64 << 10);
 /** Most bytes of a stored deflate block (RFC 1951, 3.2.4), and what stands before each. */
 const STORED_BYTES = 0xffff;
 const STORED_HEADER_BYTES = 5;
