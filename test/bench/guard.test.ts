@@ -21,22 +21,25 @@ const result = (name: string, size: number, ...walls: number[]) => ({
   runs: walls.map(run),
 });
 
-/** One tree: ours takes `ours` milliseconds, a peer 1,000; one core deflates it in 1,000. */
+/**
+ * One tree, three rounds on a machine whose speed changes: where ours takes `ours` milliseconds, a peer takes 1,000, and one core to deflate it 1,000. In the
+ * second round all take five times as long. In the third, something else delays ours alone.
+ */
 const section = (ours: number) => ({
   tree: { name: 'mixed', files: 10, bytes: 1e6, dumpBytes: 0 },
   level: 5,
   peerLevel: 6,
   cores: 2,
   workers: [2],
-  limits: [{ sampleBytes: 1e6, oneCore: 1e6, allCores: 2e6 }],
-  backup: [result('peer', 200, 900, 1000, 5000), result('ours', 100, ours), result('absent', 0)],
+  limits: [1, 5, 1].map((times) => ({ sampleBytes: 1e6, oneCore: 1e6 / times, allCores: 2e6 / times })),
+  backup: [result('peer', 200, 1000, 5000, 1000), result('ours', 100, ours, 5 * ours, 1.4 * ours), result('absent', 0)],
   restore: [],
 });
 
 const baseline = (ratios: Ratio[]) => ({ created: '2026-01-01', cores: 2, ratios });
 
 describe('ratios', () => {
-  test('are those of medians, of ours to each peer that ran, and to the deflate limit', () => {
+  test('are those of the same round, of ours to each peer that ran, and to the deflate limit', () => {
     expect(ratiosOf([section(500)])).toEqual([
       { kind: 'time', name: 'mixed, backup: time of ours / peer', value: 0.5 },
       { kind: 'size', name: 'mixed: size of ours / peer', value: 0.5 },
