@@ -5,7 +5,7 @@
  * the cuts fall depends on the entries alone, never on who scanned them or when: the same tree gives the same bytes.
  */
 import { BLOCK_BYTES, padded, RECORD_BYTES } from '../archive/index.js';
-import { type EntryRow, type EntryTable, joinTables, KINDS, rowOf, sliceTable } from './entry-table.js';
+import { type EntryRow, type EntryTable, joinTables, KINDS, pathStart, rowOf, sliceTable } from './entry-table.js';
 
 /** What is packed at once. */
 export type Cut =
@@ -26,7 +26,7 @@ export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenera
   };
   for await (const table of tables) {
     let from = 0;
-    for (let row = 0; row < table.paths.length; row += 1) {
+    for (let row = 0; row < table.ends.length; row += 1) {
       const size = KINDS[table.kinds[row] as number] === 'file' ? (table.sizes[row] as number) : 0;
       const cost = headerBytes(table, row) + padded(size);
       if (size <= BLOCK_BYTES && bytes + cost <= BLOCK_BYTES + RECORD_BYTES) {
@@ -42,7 +42,7 @@ export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenera
       from = row + 1;
       bytes = 0;
     }
-    if (from < table.paths.length) pieces.push(from === 0 ? table : sliceTable(table, from, table.paths.length));
+    if (from < table.ends.length) pieces.push(from === 0 ? table : sliceTable(table, from, table.ends.length));
   }
   yield* group();
 }
@@ -50,13 +50,18 @@ export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenera
 /** Longest names and link targets that the header of an entry surely holds by itself, without PAX records: `workspace/` goes in front of a name. */
 const PLAIN_NAME = 88;
 const PLAIN_TARGET = 100;
-const NOT_ASCII = /[\u0080-\uffff]/;
 
 /** What the header of an entry takes in its block, or a little more. */
 function headerBytes(table: EntryTable, row: number): number {
-  const path = table.paths[row] as string;
+  const start = pathStart(table, row);
+  const end = table.ends[row] as number;
   const target = KINDS[table.kinds[row] as number] === 'symlink' ? (table.sizes[row] as number) : 0;
-  if (path.length <= PLAIN_NAME && target <= PLAIN_TARGET && !NOT_ASCII.test(path)) return RECORD_BYTES;
+  if (end - start <= PLAIN_NAME && target <= PLAIN_TARGET && isAscii(table.paths, start, end)) return RECORD_BYTES;
   // A header for the PAX records, the records (a name, a target, and less than a hundred bytes around them), and the header itself.
-  return 2 * RECORD_BYTES + padded(Buffer.byteLength(path) + target + 100);
+  return 2 * RECORD_BYTES + padded(end - start + target + 100);
+}
+
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if ((bytes[at] as number) >= 0x80) return false;
+  return true;
 }

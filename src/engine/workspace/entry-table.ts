@@ -1,12 +1,15 @@
 /**
- * Entries of the workspace as columns: a million of them cross threads twice, and a column costs a fraction of an object per row.
+ * Entries of the workspace as columns: a million of them cross threads twice, and a column costs a fraction of an object per row. Paths are bytes on the way:
+ * a million strings would be most of the coordinator's heap.
  */
 import type { EntryKind } from '../archive/index.js';
 
 /** Rows of files, directories and symlinks, in path order. All columns have the same length. */
 export interface EntryTable {
-  /** Relative to the workspace; empty for the workspace itself. */
-  paths: string[];
+  /** One behind the other, in UTF-8; relative to the workspace, empty for the workspace itself. */
+  paths: Uint8Array;
+  /** Where in `paths` each of them ends. */
+  ends: Uint32Array;
   /** Index into {@link KINDS}. */
   kinds: Uint8Array;
   /** Permission bits. */
@@ -35,8 +38,10 @@ export interface EntryRow {
 
 /** Rows `from` to `to` (exclusive), copied. */
 export function sliceTable(table: EntryTable, from: number, to: number): EntryTable {
+  const begin = pathStart(table, from);
   return {
-    paths: table.paths.slice(from, to),
+    paths: table.paths.slice(begin, pathStart(table, to)),
+    ends: table.ends.slice(from, to).map((end) => end - begin),
     kinds: table.kinds.slice(from, to),
     modes: table.modes.slice(from, to),
     sizes: table.sizes.slice(from, to),
@@ -47,11 +52,13 @@ export function sliceTable(table: EntryTable, from: number, to: number): EntryTa
 
 /** One row of a table. @throws RangeError outside of it */
 export function rowOf(table: EntryTable, index: number): EntryRow {
-  const path = table.paths[index];
+  const end = table.ends[index];
   const kind = KINDS[table.kinds[index] as number];
-  if (path === undefined || kind === undefined) throw new RangeError(`no row ${index}`);
+  if (end === undefined || kind === undefined) throw new RangeError(`no row ${index}`);
+  const { buffer, byteOffset } = table.paths;
+  const start = pathStart(table, index);
   return {
-    path,
+    path: Buffer.from(buffer, byteOffset + start, end - start).toString(),
     kind,
     mode: table.modes[index] as number,
     size: table.sizes[index] as number,
@@ -61,13 +68,26 @@ export function rowOf(table: EntryTable, index: number): EntryRow {
 
 /** The rows of a table, in their order. */
 export function* rowsOf(table: EntryTable): Generator<EntryRow> {
-  for (let index = 0; index < table.paths.length; index += 1) yield rowOf(table, index);
+  for (let index = 0; index < table.ends.length; index += 1) yield rowOf(table, index);
+}
+
+/** Where the path of a row begins in `paths`; for the row behind the last one, where that one ends. */
+export function pathStart(table: EntryTable, index: number): number {
+  return index === 0 ? 0 : (table.ends[index - 1] as number);
 }
 
 /** A table of these rows, in their order. */
 export function tableOf(rows: readonly EntryRow[]): EntryTable {
+  const text = rows.map((row) => row.path).join('');
+  const paths = Uint8Array.from(Buffer.from(text));
+  const bytesOf = paths.length === text.length ? (path: string) => path.length : Buffer.byteLength;
+  let end = 0;
   return {
-    paths: rows.map((row) => row.path),
+    paths,
+    ends: Uint32Array.from(rows, (row) => {
+      end += bytesOf(row.path);
+      return end;
+    }),
     kinds: Uint8Array.from(rows, (row) => KINDS.indexOf(row.kind)),
     modes: Uint16Array.from(rows, (row) => row.mode),
     sizes: Float64Array.from(rows, (row) => row.size),
@@ -79,9 +99,10 @@ export function tableOf(rows: readonly EntryRow[]): EntryTable {
 /** One table of several. */
 export function joinTables(tables: readonly EntryTable[]): EntryTable {
   if (tables.length === 1) return tables[0] as EntryTable;
-  const length = tables.reduce((sum, table) => sum + table.paths.length, 0);
+  const length = tables.reduce((sum, table) => sum + table.ends.length, 0);
   const joined: EntryTable = {
-    paths: tables.flatMap((table) => table.paths),
+    paths: new Uint8Array(tables.reduce((sum, table) => sum + table.paths.length, 0)),
+    ends: new Uint32Array(length),
     kinds: new Uint8Array(length),
     modes: new Uint16Array(length),
     sizes: new Float64Array(length),
@@ -89,13 +110,21 @@ export function joinTables(tables: readonly EntryTable[]): EntryTable {
     nanoseconds: new Uint32Array(length),
   };
   let at = 0;
+  let bytes = 0;
   for (const table of tables) {
+    const before = bytes;
+    joined.paths.set(table.paths, bytes);
+    joined.ends.set(
+      table.ends.map((end) => before + end),
+      at,
+    );
+    bytes += table.paths.length;
     joined.kinds.set(table.kinds, at);
     joined.modes.set(table.modes, at);
     joined.sizes.set(table.sizes, at);
     joined.seconds.set(table.seconds, at);
     joined.nanoseconds.set(table.nanoseconds, at);
-    at += table.paths.length;
+    at += table.ends.length;
   }
   return joined;
 }

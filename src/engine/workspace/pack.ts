@@ -92,7 +92,7 @@ export async function packGroup({ root, table, level, target }: GroupTask): Prom
   };
   const entries: Entry[] = [];
   scratch.used = 0;
-  for (let index = 0; index < table.paths.length; index += 1) {
+  for (let index = 0; index < table.ends.length; index += 1) {
     const row = rowOf(table, index);
     const path = join(root, row.path);
     try {

@@ -28,7 +28,8 @@ const ROWS_AHEAD = 8 * PAGE_NAMES;
 const EXPECTED_NAMES = 64;
 
 type Node = RowsNode | ShardNode;
-type RowsNode = { type: 'rows'; table: EntryTable; next: Node | null };
+/** Rows `from` to `to` (exclusive) of a table that other nodes share: there may be ten thousand nodes, and a table is a dozen objects. */
+type RowsNode = { type: 'rows'; table: EntryTable; from: number; to: number; next: Node | null };
 type ShardNode = { type: 'shard'; shard: Shard; scanning: Promise<void> | null; next: Node | null };
 
 /** Walks a workspace once. */
@@ -69,8 +70,8 @@ export class WorkspaceWalk {
         await node.scanning;
       } else {
         this.#head = node.next;
-        this.#rows -= node.table.paths.length;
-        yield node.table;
+        this.#rows -= node.to - node.from;
+        yield sliceTable(node.table, node.from, node.to);
       }
     }
   }
@@ -113,11 +114,11 @@ export class WorkspaceWalk {
     let next = node.next;
     for (const fresh of nodes.reverse()) {
       next = { ...fresh, next };
-      if (next.type === 'rows') this.#rows += next.table.paths.length;
+      if (next.type === 'rows') this.#rows += next.to - next.from;
       else this.#waiting += 1;
     }
     // The node itself stays where its neighbour points, as rows that are none.
-    Object.assign(node, { type: 'rows', table: EMPTY, next } satisfies Node);
+    Object.assign(node, { type: 'rows', table: EMPTY, from: 0, to: 0, next } satisfies Node);
   }
 
   #count(rule: string, directories: number, files: number): void {
@@ -134,17 +135,18 @@ function isWaiting(node: Node | null): node is ShardNode {
 
 const EMPTY = tableOf([]);
 
-type NewNode = { type: 'rows'; table: EntryTable } | { type: 'shard'; shard: Shard; scanning: null };
+type NewNode = Omit<RowsNode, 'next'> | { type: 'shard'; shard: Shard; scanning: null };
 
 function nodesOf(listing: Listing): NewNode[] {
   const waiting = (shard: Shard): NewNode => ({ type: 'shard', shard, scanning: null });
   if (listing.type === 'shards') return listing.shards.map(waiting);
+  const { table, open } = listing;
   const nodes: NewNode[] = [];
   let from = 0;
-  for (const { row, shards } of listing.open) {
-    nodes.push({ type: 'rows', table: sliceTable(listing.table, from, row + 1) }, ...shards.map(waiting));
+  for (const { row, shards } of open) {
+    nodes.push({ type: 'rows', table, from, to: row + 1 }, ...shards.map(waiting));
     from = row + 1;
   }
-  nodes.push({ type: 'rows', table: sliceTable(listing.table, from, listing.table.paths.length) });
+  nodes.push({ type: 'rows', table, from, to: table.ends.length });
   return nodes;
 }
