@@ -40,7 +40,7 @@ try {
   if (options.help) process.stdout.write(HELP);
   else if (options.reports.length > 0) publish(options.reports.map(readReport), options);
   else if (options.check) await guard(options);
-  else await bench(options, ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' '));
+  else await bench(options, ['npm run bench', ...(args.length > 0 ? ['--', ...args.map(quoted)] : [])].join(' '));
 } catch (error) {
   if (stop.signal.aborted) {
     say(`\ninterrupted by ${stop.signal.reason}; trees stay for the next time, everything else is removed`);
@@ -193,6 +193,11 @@ async function guard(options) {
     );
   }
   if (comparisons.some(({ worse }) => worse)) process.exitCode = 1;
+}
+
+/** A word as a shell takes it. @param {string} word */
+function quoted(word) {
+  return /^[\w%+,./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** @param {string} text */
