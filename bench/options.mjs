@@ -16,7 +16,7 @@ export const HELP = `npm run bench -- [options]
 Backs up and restores trees with leoflow and with what people would use instead, in turn, checks every result, and says how they compare.
 Without options: ${Object.entries(DEFAULT_TREES)
   .map(([name, bytes]) => `${name} of ${bytes / 1e6} MB`)
-  .join(', ')}; some ten minutes on two cores.
+  .join(', ')}; ten to fifteen minutes on two cores.
 
 What is packed
   --profile <name>     repeatable:

@@ -42,7 +42,7 @@ export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenera
       from = row + 1;
       bytes = 0;
     }
-    if (from < table.ends.length) pieces.push(from === 0 ? table : sliceTable(table, from, table.ends.length));
+    if (from < table.ends.length) pieces.push(sliceTable(table, from, table.ends.length));
   }
   yield* group();
 }

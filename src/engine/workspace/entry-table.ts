@@ -1,6 +1,6 @@
 /**
- * Entries of the workspace as columns: a million of them cross threads twice, and a column costs a fraction of an object per row. Paths are bytes on the way:
- * a million strings would be most of the coordinator's heap.
+ * Entries of the workspace as columns: a million of them cross threads twice, and a column costs a fraction of an object per row. Paths are bytes on the way,
+ * which are copied in one go, not string by string.
  */
 import type { EntryKind } from '../archive/index.js';
 
@@ -36,8 +36,9 @@ export interface EntryRow {
   mtimeNs: bigint;
 }
 
-/** Rows `from` to `to` (exclusive), copied. */
+/** Rows `from` to `to` (exclusive), copied; where these are all of them, the table itself. */
 export function sliceTable(table: EntryTable, from: number, to: number): EntryTable {
+  if (from === 0 && to === table.ends.length) return table;
   const begin = pathStart(table, from);
   return {
     paths: table.paths.slice(begin, pathStart(table, to)),
