@@ -42,7 +42,7 @@ describe('the last line', () => {
     ]);
   });
 
-  test('or the error; a hint that is not there is null', () => {
+  test('or the error; a hint that is not there is null', async () => {
     const stream = new Recorder();
     const reporter = new JsonReporter(backupView, stream, { steps: true, progress: true });
     reporter.failed({ code: 'OUTPUT_FULL', message: 'the disk is full', hint: null, status: 1 });
@@ -53,9 +53,9 @@ describe('the last line', () => {
 });
 
 describe('flags', () => {
-  function rehearse(request: { quiet?: true; progress?: boolean; archiveOnStdout?: boolean }) {
+  async function rehearse(request: { quiet?: true; progress?: boolean; archiveOnStdout?: boolean }) {
     const around = surroundings();
-    const reporter = createReporter(
+    const reporter = await createReporter(
       backupView,
       { json: true, progress: true, archiveOnStdout: false, ...request },
       around,
@@ -68,18 +68,18 @@ describe('flags', () => {
   }
   const types = (text: string) => jsonLines(text).map((line) => line.type);
 
-  test('nothing else is printed, on either stream', () => {
-    const { stdout, stderr } = rehearse({});
+  test('nothing else is printed, on either stream', async () => {
+    const { stdout, stderr } = await rehearse({});
     expect(types(stdout)).toEqual(['phase', 'warning', 'result']);
     expect(stderr).toBe('');
   });
 
-  test('--quiet leaves warnings and the result', () => {
-    expect(types(rehearse({ quiet: true }).stdout)).toEqual(['warning', 'result']);
+  test('--quiet leaves warnings and the result', async () => {
+    expect(types((await rehearse({ quiet: true })).stdout)).toEqual(['warning', 'result']);
   });
 
-  test('with the archive on stdout the lines go to stderr', () => {
-    const { stdout, stderr } = rehearse({ archiveOnStdout: true });
+  test('with the archive on stdout the lines go to stderr', async () => {
+    const { stdout, stderr } = await rehearse({ archiveOnStdout: true });
     expect(stdout).toBe('');
     expect(types(stderr)).toEqual(['phase', 'warning', 'result']);
   });

@@ -190,7 +190,7 @@ describe('errors', () => {
     expect(messages.text).toBe('error: oh\nhint: this is a bug\nTypeError: oh\n    at x\n');
   });
 
-  test('a signal is acknowledged', () => {
+  test('a signal is acknowledged', async () => {
     const { plain, messages } = reporter();
     plain.stopping('SIGINT');
     expect(messages.text).toBe('SIGINT: stopping and cleaning up; once more stops at once\n');
@@ -198,9 +198,9 @@ describe('errors', () => {
 });
 
 describe('which stream gets what', () => {
-  function rehearse(request: Partial<ReportRequest>, env: Record<string, string> = {}) {
+  async function rehearse(request: Partial<ReportRequest>, env: Record<string, string> = {}) {
     const around = surroundings({ env });
-    const chosen = createReporter(backupView, { progress: true, archiveOnStdout: false, ...request }, around);
+    const chosen = await createReporter(backupView, { progress: true, archiveOnStdout: false, ...request }, around);
     chosen.event({ type: 'phase', phase: 'pack' });
     chosen.event({ type: 'warning', warning: unreadable('/w/x') });
     chosen.done(result({ incomplete: true }), 3);
@@ -208,43 +208,43 @@ describe('which stream gets what', () => {
   }
   const WARNING = 'warning: /w/x: cannot be read: permission denied\n';
 
-  test('the summary goes to stdout, the rest to stderr', () => {
-    const { stdout, stderr } = rehearse({});
+  test('the summary goes to stdout, the rest to stderr', async () => {
+    const { stdout, stderr } = await rehearse({});
     expect(stdout).toMatch(/^Backup written, but incomplete: /);
     expect(stderr).toBe(`Packing the workspace\n${WARNING}`);
   });
 
-  test('with the archive on stdout all of it goes to stderr', () => {
-    const { stdout, stderr } = rehearse({ archiveOnStdout: true });
+  test('with the archive on stdout all of it goes to stderr', async () => {
+    const { stdout, stderr } = await rehearse({ archiveOnStdout: true });
     expect(stdout).toBe('');
     expect(stderr).toContain(`${WARNING}Backup written, but incomplete: `);
   });
 
-  test('--quiet leaves the warnings and what they amount to', () => {
-    const { stdout, stderr } = rehearse({ quiet: true });
+  test('--quiet leaves the warnings and what they amount to', async () => {
+    const { stdout, stderr } = await rehearse({ quiet: true });
     expect(stdout).toBe('');
     expect(stderr).toBe(`${WARNING}Incomplete: 1 path is missing from the archive, or changed while being read.\n`);
   });
 
-  test('FORCE_COLOR colours a stream that is no terminal, NO_COLOR wins over it', () => {
-    expect(rehearse({}, { FORCE_COLOR: '1' }).stderr).toContain('\u001b[33mwarning:\u001b[39m /w/x');
-    expect(rehearse({}, { FORCE_COLOR: '1', NO_COLOR: '1' }).stderr).toContain(WARNING);
-    expect(rehearse({}, { FORCE_COLOR: '0' }).stderr).toContain(WARNING);
-    expect(rehearse({}).stderr).toContain(WARNING);
+  test('FORCE_COLOR colours a stream that is no terminal, NO_COLOR wins over it', async () => {
+    expect((await rehearse({}, { FORCE_COLOR: '1' })).stderr).toContain('\u001b[33mwarning:\u001b[39m /w/x');
+    expect((await rehearse({}, { FORCE_COLOR: '1', NO_COLOR: '1' })).stderr).toContain(WARNING);
+    expect((await rehearse({}, { FORCE_COLOR: '0' })).stderr).toContain(WARNING);
+    expect((await rehearse({})).stderr).toContain(WARNING);
   });
 
-  test('a terminal without a size, a dumb one, or --no-progress: nothing is repainted', () => {
-    const repainting = (request: object, columns: number, env: Record<string, string> = {}) => {
+  test('a terminal without a size, a dumb one, or --no-progress: nothing is repainted', async () => {
+    const repainting = async (request: object, columns: number, env: Record<string, string> = {}) => {
       const around = surroundings({ stderr: recordingTerminal(columns), env });
-      const chosen = createReporter(backupView, { progress: true, archiveOnStdout: false, ...request }, around);
+      const chosen = await createReporter(backupView, { progress: true, archiveOnStdout: false, ...request }, around);
       chosen.done(result(), 0);
       return chosen.wantsTotal;
     };
-    expect(repainting({}, 80)).toBe(true);
-    expect(repainting({}, 0)).toBe(false);
-    expect(repainting({}, 80, { TERM: 'dumb' })).toBe(false);
-    expect(repainting({ progress: false }, 80)).toBe(false);
-    expect(repainting({ quiet: true }, 80)).toBe(false);
-    expect(repainting({ json: true }, 80)).toBe(false);
+    expect(await repainting({}, 80)).toBe(true);
+    expect(await repainting({}, 0)).toBe(false);
+    expect(await repainting({}, 80, { TERM: 'dumb' })).toBe(false);
+    expect(await repainting({ progress: false }, 80)).toBe(false);
+    expect(await repainting({ quiet: true }, 80)).toBe(false);
+    expect(await repainting({ json: true }, 80)).toBe(false);
   });
 });

@@ -8,14 +8,14 @@ import { type RestorePhase, type RestoreResult, SnapshotError } from '../../src/
 import { jsonLines, restored, surroundings } from './support.js';
 
 /** What a restore prints that tells these events and ends so. */
-function told(
+async function told(
   end: RestoreResult | Failure,
   request: Partial<ReportRequest> = {},
   events: readonly ReportedEvent<RestorePhase>[] = [],
 ) {
   const around = surroundings();
   const dryRun = 'dryRun' in end && end.dryRun;
-  const reporter = createReporter(restoreView({ dryRun }), { progress: true, ...request }, around);
+  const reporter = await createReporter(restoreView({ dryRun }), { progress: true, ...request }, around);
   for (const event of events) reporter.event(event);
   if ('code' in end) reporter.failed(end);
   else reporter.done(end, 0);
@@ -36,7 +36,7 @@ const PHASES: ReportedEvent<RestorePhase>[] = [
 ];
 
 describe('the summary', () => {
-  test('of a restore to a new machine', () => {
+  test('of a restore to a new machine', async () => {
     const parser = 'env PYTHONPATH=/home/alice/.leoflow/pysrc/parser /usr/bin/python3 -m leoflow_parser';
     const moved = {
       file: 'config.yaml',
@@ -46,7 +46,7 @@ describe('the summary', () => {
     } as const;
     const added = { file: 'setup.json', key: 'arch', from: '', to: 'arm64' } as const;
     const result = restored();
-    const { stdout, stderr } = told({ ...result, changes: [...result.changes, moved, added] });
+    const { stdout, stderr } = await told({ ...result, changes: [...result.changes, moved, added] });
     expect(stderr).toBe('');
     expect(stdout).toBe(`\
 Restored: /home/bob/.leoflow
@@ -65,10 +65,10 @@ Start it: leoflow lite
 `);
   });
 
-  test('of a restore in place of an install: where that lies, and what frees its space', () => {
+  test('of a restore in place of an install: where that lies, and what frees its space', async () => {
     const result = restored({ changes: [], previous: PREVIOUS, carriedOver: 3 });
     if (result.datastore !== null) result.datastore.cluster = 'running';
-    const { stdout } = told(result);
+    const { stdout } = await told(result);
     expect(stdout).toContain(`
   workspace  /home/bob/leoflow: 50,120 files, 3,210 directories, 1 link, 1.72 GB
              carried over from the previous one: 3 directories (.git, .venv …)
@@ -87,22 +87,24 @@ What was replaced is kept as listed; removing it frees the space (--discard-prev
     ['started', ['it was not running, and was started for the restore only'], 'Start it: '],
     ['provisioned', ['it did not exist, and was made'], 'Start it: '],
     ['external', [], 'Start it, or where it runs, start it again: '],
-  ] as const)('of a datastore that is %s', (cluster, more, start) => {
-    const { stdout } = told(restored({ datastore: { source: 'db', bytes: 1000, cluster, inPlace: false } }));
+  ] as const)('of a datastore that is %s', async (cluster, more, start) => {
+    const { stdout } = await told(restored({ datastore: { source: 'db', bytes: 1000, cluster, inPlace: false } }));
     const lines = ['  datastore  db, dump of 1.00 kB', ...more.map((text) => `             ${text}`), '  time '];
     expect(stdout).toContain(lines.join('\n'));
     expect(stdout).toContain(`\n${start}leoflow lite\n`);
   });
 
-  test('of a database that could only be replaced in place', () => {
-    const { stdout } = told(restored({ datastore: { source: 'db', bytes: 0, cluster: 'external', inPlace: true } }));
+  test('of a database that could only be replaced in place', async () => {
+    const { stdout } = await told(
+      restored({ datastore: { source: 'db', bytes: 0, cluster: 'external', inPlace: true } }),
+    );
     expect(stdout).toContain(
       '\n             its role may not create databases: the content of the live one was replaced, and is not kept\n',
     );
   });
 
-  test('of one part', () => {
-    const { stdout } = told(restored({ parts: ['workspace'], datastore: null, changes: [], durationMs: 0 }));
+  test('of one part', async () => {
+    const { stdout } = await told(restored({ parts: ['workspace'], datastore: null, changes: [], durationMs: 0 }));
     expect(stdout).toBe(`\
 Restored: /home/bob/.leoflow
   archive    Leoflow v0.0.1-prealpha.20, schema 15, PostgreSQL 16.13
@@ -114,14 +116,14 @@ Start it, or where it runs, start it again: leoflow lite
 `);
   });
 
-  test('with --verbose has the time of each phase', () => {
-    const { stdout } = told(restored(), { verbose: true }, PHASES);
+  test('with --verbose has the time of each phase', async () => {
+    const { stdout } = await told(restored(), { verbose: true }, PHASES);
     expect(stdout).toMatch(/^ {13}judge 0\.0 s, stage 0\.0 s, commit 0\.0 s, finish 0\.0 s$/m);
   });
 
-  test('nothing an archive says can steer the terminal', () => {
+  test('nothing an archive says can steer the terminal', async () => {
     const { manifest } = restored();
-    const { stdout } = told(
+    const { stdout } = await told(
       restored({
         manifest: { ...manifest, leoflow_version: '\u001b[2J', created_at: 'now\u0007' },
         changes: [{ file: 'config.yaml', key: 'workspace', from: '/a\u001b[1m', to: '/b\u202e' }],
@@ -140,8 +142,8 @@ describe('a dry run', () => {
     previous: [{ what: '/home/bob/leoflow', where: '/home/bob/leoflow' }],
   });
 
-  test('says that nothing was changed, and what would happen', () => {
-    expect(told(dry, {}, PHASES.slice(0, 3))).toEqual({
+  test('says that nothing was changed, and what would happen', async () => {
+    expect(await told(dry, {}, PHASES.slice(0, 3))).toEqual({
       stderr: 'Judging the archive\nnote: an earlier restore was undone first\nChecking the archive\n',
       stdout: `\
 Dry run, nothing was changed: the archive is whole, and a restore to /home/bob/.leoflow would do this
@@ -158,36 +160,38 @@ Dry run, nothing was changed: the archive is whole, and a restore to /home/bob/.
     });
   });
 
-  test('in JSON says so, too', () => {
-    expect(jsonLines(told(dry, { json: true }).stdout)).toEqual([
+  test('in JSON says so, too', async () => {
+    expect(jsonLines((await told(dry, { json: true })).stdout)).toEqual([
       { type: 'result', format: 1, command: 'restore', ...dry, status: 0 },
     ]);
   });
 });
 
 describe('while it runs', () => {
-  test('phases and notes, as lines', () => {
-    expect(told(restored(), {}, PHASES).stderr).toBe(
+  test('phases and notes, as lines', async () => {
+    expect((await told(restored(), {}, PHASES)).stderr).toBe(
       'Judging the archive\nnote: an earlier restore was undone first\nStaging the archive\nPutting it in place\nCleaning up\n',
     );
   });
 
-  test('with --quiet nothing at all', () => {
-    expect(told(restored({ previous: PREVIOUS }), { quiet: true }, PHASES)).toEqual({ stdout: '', stderr: '' });
+  test('with --quiet nothing at all', async () => {
+    expect(await told(restored({ previous: PREVIOUS }), { quiet: true }, PHASES)).toEqual({ stdout: '', stderr: '' });
   });
 
-  test('in JSON as they are; with --quiet only the result', () => {
-    const { stdout, stderr } = told(restored(), { json: true }, PHASES);
+  test('in JSON as they are; with --quiet only the result', async () => {
+    const { stdout, stderr } = await told(restored(), { json: true }, PHASES);
     expect(stderr).toBe('');
     expect(jsonLines(stdout)).toEqual([
       ...PHASES,
       { type: 'result', format: 1, command: 'restore', ...restored(), status: 0 },
     ]);
-    expect(jsonLines(told(restored(), { json: true, quiet: true }, PHASES).stdout)).toMatchObject([{ type: 'result' }]);
+    expect(jsonLines((await told(restored(), { json: true, quiet: true }, PHASES)).stdout)).toMatchObject([
+      { type: 'result' },
+    ]);
   });
 
-  test('a note cannot steer the terminal', () => {
-    const { stderr } = told(restored(), {}, [{ type: 'note', message: 'odd \u001b[2J' }]);
+  test('a note cannot steer the terminal', async () => {
+    const { stderr } = await told(restored(), {}, [{ type: 'note', message: 'odd \u001b[2J' }]);
     expect(stderr).toBe('note: odd \\x1b[2J\n');
   });
 });
@@ -197,16 +201,16 @@ describe('a refusal', () => {
     new SnapshotError('SCHEMA_TOO_NEW', 'the archive has schema version 30', { hint: 'upgrade Leoflow' }),
   );
 
-  test('is an error with a hint, and status 4', () => {
+  test('is an error with a hint, and status 4', async () => {
     expect(refused.status).toBe(4);
-    expect(told(refused)).toEqual({
+    expect(await told(refused)).toEqual({
       stdout: '',
       stderr: 'error: the archive has schema version 30\nhint: upgrade Leoflow\n',
     });
   });
 
-  test('in JSON has its code', () => {
-    expect(jsonLines(told(refused, { json: true }).stdout)).toEqual([
+  test('in JSON has its code', async () => {
+    expect(jsonLines((await told(refused, { json: true })).stdout)).toEqual([
       {
         type: 'error',
         format: 1,
@@ -236,13 +240,13 @@ describe('a recovery', () => {
   test.each([
     ['finished', 'Recovered: the restore to /home/bob/.leoflow is finished\n'],
     ['undone', 'Recovered: the restore to /home/bob/.leoflow is undone, everything is as it was before\n'],
-  ] as const)('%s says so in one line', (outcome, line) => {
+  ] as const)('%s says so in one line', async (outcome, line) => {
     const result = { outcome, home: '/home/bob/.leoflow', durationMs: 12 };
     const text = surroundings();
-    createReporter(recoverView, { progress: true }, text).done(result, 0);
+    (await createReporter(recoverView, { progress: true }, text)).done(result, 0);
     expect({ stdout: text.stdout.text, stderr: text.stderr.text }).toEqual({ stdout: line, stderr: '' });
     const json = surroundings();
-    createReporter(recoverView, { progress: true, json: true }, json).done(result, 0);
+    (await createReporter(recoverView, { progress: true, json: true }, json)).done(result, 0);
     expect(jsonLines(json.stdout.text)).toEqual([
       { type: 'result', format: 1, command: 'recover', ...result, status: 0 },
     ]);

@@ -11,10 +11,10 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** Makes a terminal view of a command that is `columns` wide. */
-function liveOf<P extends string, R>(view: View<P, R>, columns: number) {
+async function liveOf<P extends string, R>(view: View<P, R>, columns: number) {
   const stderr = recordingTerminal(columns);
   const around = surroundings({ stderr, env: { NO_COLOR: '1' } });
-  return { reporter: createReporter(view, { progress: true }, around), stderr, stdout: around.stdout };
+  return { reporter: await createReporter(view, { progress: true }, around), stderr, stdout: around.stdout };
 }
 
 const live = (columns: number) => liveOf(backupView, columns);
@@ -48,8 +48,8 @@ function screen(recorder: Recorder): string[] {
 const progress = (files: number) => ({ files, bytes: files * 1e6, dumpBytes: 0, written: files * 5e5 });
 
 describe('while it runs', () => {
-  test('two lines that follow the events', () => {
-    const { reporter, stderr } = live(80);
+  test('two lines that follow the events', async () => {
+    const { reporter, stderr } = await live(80);
     reporter.event({ type: 'phase', phase: 'prepare' });
     vi.advanceTimersByTime(500);
     expect(screen(stderr)).toEqual(['Preparing  0.5 s']);
@@ -70,8 +70,8 @@ describe('while it runs', () => {
     reporter.done(result(), 0);
   });
 
-  test('a thousand events a second are painted ten times', () => {
-    const { reporter, stderr } = live(80);
+  test('a thousand events a second are painted ten times', async () => {
+    const { reporter, stderr } = await live(80);
     for (let index = 1; index <= 1000; index++) {
       reporter.event({ type: 'progress', progress: progress(index) });
       vi.advanceTimersByTime(1);
@@ -80,8 +80,8 @@ describe('while it runs', () => {
     reporter.done(result(), 0);
   });
 
-  test('a narrow terminal gets what fits', () => {
-    const { reporter, stderr } = live(31);
+  test('a narrow terminal gets what fits', async () => {
+    const { reporter, stderr } = await live(31);
     reporter.event({ type: 'phase', phase: 'pack' });
     reporter.event({ type: 'total', files: 1000, bytes: 1e9 });
     reporter.event({ type: 'progress', progress: progress(250) });
@@ -90,8 +90,8 @@ describe('while it runs', () => {
     reporter.done(result(), 0);
   });
 
-  test('warnings stay above the live lines', () => {
-    const { reporter, stderr } = live(80);
+  test('warnings stay above the live lines', async () => {
+    const { reporter, stderr } = await live(80);
     reporter.event({ type: 'phase', phase: 'pack' });
     vi.advanceTimersByTime(100);
     reporter.event({ type: 'warning', warning: unreadable('/w/a\nb') });
@@ -106,8 +106,8 @@ describe('while it runs', () => {
     reporter.done(result(), 0);
   });
 
-  test('a signal is acknowledged at once', () => {
-    const { reporter, stderr } = live(80);
+  test('a signal is acknowledged at once', async () => {
+    const { reporter, stderr } = await live(80);
     reporter.stopping('SIGINT');
     expect(screen(stderr)[0]).toBe('SIGINT: stopping and cleaning up; once more stops at once  0.0 s');
     reporter.failed({ code: 'INTERRUPTED', message: 'interrupted by SIGINT', hint: null, status: 130 });
@@ -118,8 +118,8 @@ describe('while it runs', () => {
 describe('of a restore', () => {
   const counts = (read: number) => ({ files: 100, bytes: 2e8, dumpBytes: 5e7, read, size: 1e8 });
 
-  test('the share is that of the archive that is read', () => {
-    const { reporter, stderr, stdout } = liveOf(restoreView({ dryRun: false }), 100);
+  test('the share is that of the archive that is read', async () => {
+    const { reporter, stderr, stdout } = await liveOf(restoreView({ dryRun: false }), 100);
     reporter.event({ type: 'phase', phase: 'judge' });
     vi.advanceTimersByTime(300);
     expect(screen(stderr)).toEqual(['Judging the archive  0.3 s']);
@@ -142,8 +142,8 @@ describe('of a restore', () => {
     expect(stdout.text).toMatch(/^Restored: /);
   });
 
-  test('one that is only tried says so', () => {
-    const { reporter, stderr } = liveOf(restoreView({ dryRun: true }), 100);
+  test('one that is only tried says so', async () => {
+    const { reporter, stderr } = await liveOf(restoreView({ dryRun: true }), 100);
     reporter.event({ type: 'phase', phase: 'stage' });
     reporter.event({ type: 'progress', progress: counts(1e8) });
     vi.advanceTimersByTime(100);
@@ -151,16 +151,16 @@ describe('of a restore', () => {
     reporter.done(restored({ dryRun: true }), 0);
   });
 
-  test('notes stay above the live lines', () => {
-    const { reporter, stderr } = liveOf(restoreView({ dryRun: false }), 100);
+  test('notes stay above the live lines', async () => {
+    const { reporter, stderr } = await liveOf(restoreView({ dryRun: false }), 100);
     reporter.event({ type: 'note', message: 'an earlier restore was undone first' });
     vi.advanceTimersByTime(100);
     expect(screen(stderr)).toEqual(['note: an earlier restore was undone first', 'Judging the archive  0.1 s']);
     reporter.done(restored(), 0);
   });
 
-  test('a signal that comes too late is told so', () => {
-    const { reporter, stderr } = liveOf(restoreView({ dryRun: false }), 100);
+  test('a signal that comes too late is told so', async () => {
+    const { reporter, stderr } = await liveOf(restoreView({ dryRun: false }), 100);
     reporter.event({ type: 'phase', phase: 'stage' });
     reporter.stopping('SIGINT');
     expect(screen(stderr)[0]).toMatch(/^SIGINT: stopping and cleaning up; once more stops at once {2}/);
@@ -173,8 +173,8 @@ describe('of a restore', () => {
     reporter.done(restored(), 0);
   });
 
-  test('a recovery has one line', () => {
-    const { reporter, stderr } = liveOf(recoverView, 100);
+  test('a recovery has one line', async () => {
+    const { reporter, stderr } = await liveOf(recoverView, 100);
     vi.advanceTimersByTime(100);
     expect(screen(stderr)).toEqual(['Finishing or undoing the restore  0.1 s']);
     reporter.done({ outcome: 'undone', home: '/h', durationMs: 1 }, 0);
@@ -182,8 +182,8 @@ describe('of a restore', () => {
 });
 
 describe('at the end', () => {
-  test('the live lines are gone, the summary is on stdout, and the clock stands still', () => {
-    const { reporter, stderr, stdout } = live(80);
+  test('the live lines are gone, the summary is on stdout, and the clock stands still', async () => {
+    const { reporter, stderr, stdout } = await live(80);
     reporter.event({ type: 'progress', progress: progress(10) });
     vi.advanceTimersByTime(300);
     reporter.event({ type: 'warning', warning: unreadable('/w/late') });
@@ -196,16 +196,16 @@ describe('at the end', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('an error stands alone', () => {
-    const { reporter, stderr } = live(80);
+  test('an error stands alone', async () => {
+    const { reporter, stderr } = await live(80);
     reporter.event({ type: 'phase', phase: 'pack' });
     vi.advanceTimersByTime(300);
     reporter.failed({ code: 'OUTPUT_FULL', message: 'the disk is full', hint: 'make room', status: 1 });
     expect(screen(stderr)).toEqual(['error: the disk is full', 'hint: make room']);
   });
 
-  test('the cursor is never hidden', () => {
-    const { reporter, stderr } = live(80);
+  test('the cursor is never hidden', async () => {
+    const { reporter, stderr } = await live(80);
     vi.advanceTimersByTime(300);
     reporter.done(result(), 0);
     expect(stderr.text).not.toContain('\u001b[?25l');

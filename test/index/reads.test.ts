@@ -32,9 +32,9 @@ test('of one with an index: its end, and the headers of its members', async () =
   expect(entries).toHaveLength(2010);
   expect(contents.source).toBe('index');
   expect(contents.bytesRead).toBeLessThan(MIB / 2);
-  // Looking how much that is takes a few hundred bytes, too.
-  expect(read).toBeGreaterThanOrEqual(contents.bytesRead - 100);
-  expect(read).toBeLessThan(contents.bytesRead + 4096);
+  // The process reads a little beside the archive: what it is looked up in, and messages of the test runner.
+  expect(read).toBeGreaterThanOrEqual(contents.bytesRead);
+  expect(read).toBeLessThan(MIB / 2);
 });
 
 test('of any other: all of it', async () => {

@@ -131,7 +131,7 @@ async function runBackup(
     exclude: await readExcludes(excludes, around.stdin),
   };
 
-  const reporter = createReporter(backupView, { ...flags, archiveOnStdout }, around);
+  const reporter = await createReporter(backupView, { ...flags, archiveOnStdout }, around);
   const warn = (warning: ListenerWarning) => reporter.event({ type: 'warning', warning });
   const listeners: Listener<BackupResult>[] = [new GithubActions(around.env, warn)];
   if (ping !== undefined) listeners.unshift(new Ping(ping, backupMessage, warn));

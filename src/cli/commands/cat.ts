@@ -47,7 +47,7 @@ async function runCat(archive: string, name: string, flags: OutputFlags, around:
   // What is printed comes from the same terminal as how far it is would be shown on.
   const progress = flags.progress && around.stdout.isTTY !== true;
   return underReporter(
-    createReporter(catView, { ...flags, progress, archiveOnStdout: true }, around),
+    await createReporter(catView, { ...flags, progress, archiveOnStdout: true }, around),
     async (hooks) => {
       // Loaded only here: help and usage errors need no engine.
       const { cat } = await import('../../index.js');

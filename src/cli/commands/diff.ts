@@ -99,7 +99,7 @@ async function runDiff(
     ...(workers !== undefined && { workers }),
   };
   return underReporter(
-    createReporter(diffView, flags, around),
+    await createReporter(diffView, flags, around),
     async (hooks) => {
       // Loaded only here: help and usage errors need no engine.
       const { diff } = await import('../../index.js');

@@ -72,7 +72,7 @@ async function runExtract(
   if (patterns.includes('')) throw new UsageError('a pattern must not be empty');
   if (to === undefined) throw new UsageError('--to is missing', NAME_THE_DIRECTORY);
   const dryRun = flags.dryRun === true;
-  return underReporter(createReporter(extractView({ dryRun }), flags, around), async (hooks) => {
+  return underReporter(await createReporter(extractView({ dryRun }), flags, around), async (hooks) => {
     // Loaded only here: help and usage errors need no engine.
     const { extract } = await import('../../index.js');
     return extract({

@@ -64,7 +64,7 @@ async function runInspect(name: string, flags: InspectFlags, around: Surrounding
   const archive = archiveInput(name, around.stdin);
   const { stdout, env } = around;
   const view = inspectView({ bars: stdout.isTTY === true && env.TERM !== 'dumb' });
-  return underReporter(createReporter(view, flags, around), async (hooks) => {
+  return underReporter(await createReporter(view, flags, around), async (hooks) => {
     // Loaded only here: help and usage errors need no engine.
     const { inspect } = await import('../../index.js');
     return inspect({ ...installOptions(flags, env), ...hooks, archive, top: flags.top });

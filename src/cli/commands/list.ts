@@ -66,7 +66,7 @@ async function runList(
   const { json, long = false, null: isNull = false } = flags;
   const reader = watchReader(around.stdout);
   const reporter = json
-    ? createReporter(listView, flags, around)
+    ? await createReporter(listView, flags, around)
     : new NamesReporter(listView, flags, { long, isNull }, { ...around, reader });
   try {
     const status = await underReporter(

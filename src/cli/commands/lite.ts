@@ -69,7 +69,7 @@ function refuseMisplaced(lite: Command, command: Command): void {
 async function runDatastore(flags: LiteFlags, around: Surroundings): Promise<number> {
   const { json, verbose } = flags;
   const request = { ...(json && { json }), ...(verbose && { verbose }), progress: false };
-  const reporter = createReporter(liteView, request, around);
+  const reporter = await createReporter(liteView, request, around);
   return underReporter(reporter, async ({ signal, onEvent }) => {
     // Loaded only here: help and usage errors need no engine.
     const { runLite } = await import('../../index.js');

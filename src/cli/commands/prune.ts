@@ -53,7 +53,7 @@ async function runPrune(named: string, flags: PruneFlags, around: Surroundings):
   const keep = keepRules(flags);
   const dryRun = flags.dryRun === true;
   return underReporter(
-    createReporter(pruneView, flags, around),
+    await createReporter(pruneView, flags, around),
     async (hooks) => {
       // Loaded only here: help and usage errors need no engine.
       const { prune } = await import('../../index.js');

@@ -116,7 +116,7 @@ async function runRestore(flags: RestoreFlags, around: Surroundings): Promise<nu
     );
   }
   const dryRun = flags.dryRun === true;
-  return underReporter(createReporter(restoreView({ dryRun }), flags, around), async (hooks) => {
+  return underReporter(await createReporter(restoreView({ dryRun }), flags, around), async (hooks) => {
     // Loaded only here: help and usage errors need no engine.
     const { restore } = await import('../../index.js');
     return restore({
@@ -135,7 +135,7 @@ async function runRestore(flags: RestoreFlags, around: Surroundings): Promise<nu
 
 /** @returns the exit status */
 async function runRecover(flags: RestoreFlags, around: Surroundings): Promise<number> {
-  return underReporter(createReporter(recoverView, flags, around), async (hooks) => {
+  return underReporter(await createReporter(recoverView, flags, around), async (hooks) => {
     const { recover } = await import('../../index.js');
     return recover({ ...installOptions(flags, around.env), ...hooks });
   });

@@ -61,7 +61,7 @@ export function setupCommand({ around, finish }: CommandContext): Command {
 /** @returns the exit status */
 async function runSetup(flags: SetupFlags, around: Surroundings): Promise<number> {
   const { workspace, dryRun, json } = flags;
-  const reporter = createReporter(setupView, { ...(json && { json }), progress: false }, around);
+  const reporter = await createReporter(setupView, { ...(json && { json }), progress: false }, around);
   return underReporter(reporter, async ({ signal, onEvent }) => {
     // Loaded only here: help and usage errors need no engine.
     const { setup } = await import('../../index.js');

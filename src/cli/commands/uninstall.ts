@@ -65,7 +65,7 @@ async function runUninstall(flags: UninstallFlags, around: Surroundings): Promis
     );
   }
   const request = { ...(json && { json }), ...(verbose && { verbose }), progress: false };
-  const reporter = createReporter(uninstallView, request, around);
+  const reporter = await createReporter(uninstallView, request, around);
   return underReporter(
     reporter,
     async ({ signal, onEvent }) => {

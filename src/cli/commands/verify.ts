@@ -58,7 +58,7 @@ async function runVerify(archives: readonly string[], flags: VerifyFlags, around
   const inputs = archives.map((archive) => archiveInput(archive, around.stdin));
   const { deep, workers } = flags;
   return underReporter(
-    createReporter(verifyView, flags, around),
+    await createReporter(verifyView, flags, around),
     async (hooks) => {
       // Loaded only here: help and usage errors need no engine.
       const { verify } = await import('../../index.js');

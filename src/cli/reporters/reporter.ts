@@ -18,7 +18,6 @@ import { canRepaint, type Surroundings } from '../streams.js';
 import type { View } from '../views/view.js';
 import { JsonReporter } from './json.js';
 import { PlainReporter } from './plain.js';
-import { TerminalReporter } from './terminal.js';
 
 /** What any command's engine may tell; `P` are the command's phases. */
 export type ReportedEvent<P extends string> =
@@ -52,11 +51,11 @@ export interface ReportRequest extends OutputFlags {
 }
 
 /** The reporter that these flags and these streams ask for. */
-export function createReporter<P extends string, R>(
+export async function createReporter<P extends string, R>(
   view: View<P, R>,
   request: ReportRequest,
   around: Surroundings,
-): Reporter<P, R> {
+): Promise<Reporter<P, R>> {
   const { stderr, env } = around;
   const results = request.archiveOnStdout ? stderr : around.stdout;
   const quiet = request.quiet === true;
@@ -73,5 +72,8 @@ export function createReporter<P extends string, R>(
     progress: !quiet && !live && request.progress,
     env,
   });
-  return live ? new TerminalReporter(view, plain, stderr, env) : plain;
+  if (!live) return plain;
+  // What paints takes a quarter of the start to load, and nightly runs have no terminal.
+  const { TerminalReporter } = await import('./terminal.js');
+  return new TerminalReporter(view, plain, stderr, env);
 }
