@@ -10,6 +10,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'nod
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { clusterTemplate } from './cluster-template.js';
 
 /** What a cluster is started with. */
 export interface ClusterOptions {
@@ -140,10 +141,20 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await cluster.start();
     return cluster;
   }
-  await server('initdb', '-D', dir, '-U', 'leoflow', '-A', 'trust', '--encoding=UTF8', '--locale=C', '--no-sync');
+  const template = await clusterTemplate(async (made) => {
+    await mkdir(made, { mode: 0o700 });
+    if (account !== undefined) await chown(made, account.uid, account.gid);
+    await server('initdb', '-D', made, '-U', 'leoflow', '-A', 'trust', '--encoding=UTF8', '--locale=C', '--no-sync');
+    await output(join(bin, 'postgres'), ['--single', '-D', made, '-c', 'fsync=off', 'postgres'], {
+      env: plainEnvironment(),
+      cwd: '/',
+      ...account,
+      input: 'CREATE DATABASE leoflow_dev\n',
+    });
+  });
+  await output('cp', ['-a', `${template}/.`, dir], { env: plainEnvironment() });
   await cluster.start();
   try {
-    await cluster.psql('CREATE DATABASE leoflow_dev', 'postgres');
     if (options.password !== undefined) await demandPassword(cluster, options.password, account);
     if (options.stopped) await server('pg_ctl', '-D', dir, '-m', 'fast', '-w', 'stop');
   } catch (error) {
