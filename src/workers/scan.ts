@@ -1,4 +1,5 @@
-import { type ScanResult, type ScanTask, scanShards } from '../engine/workspace/index.js';
+import type { ScanResult, ScanTask } from '../engine/workspace/index.js';
+import { scanShards } from '../engine/workspace/scan.js';
 import { alone } from './alone.js';
 
 /** Scans shards of the workspace. */

@@ -27,8 +27,8 @@ export {
 } from './pack.js';
 export { checkPlaces } from './place-check.js';
 export { type SalvageResult, type SalvageTask, salvageMember } from './salvage.js';
-export { type ScanResult, type ScanTask, scanShards } from './scan.js';
 export { literalPart, type Selection, Wanted } from './selection.js';
+export type { ScanResult, ScanTask } from './shard.js';
 export { type StagedDirectory, type StagedLink, StagingTree, stagingError } from './staging-tree.js';
 export {
   besideOf,

@@ -10,47 +10,11 @@ import { join } from 'node:path';
 import { pathOrder } from '../archive/index.js';
 import { systemErrorCode, systemErrorText } from '../errors.js';
 import type { Warning } from '../events.js';
-import { type EntryRow, type EntryTable, tableOf } from './entry-table.js';
-import { Exclusion, type ExclusionRules, IGNORE_FILE, type IgnoreChain } from './exclusion.js';
+import { type EntryRow, tableOf } from './entry-table.js';
+import { Exclusion, IGNORE_FILE, type IgnoreChain } from './exclusion.js';
 import { globTree } from './glob.js';
+import { type Listing, PAGE_NAMES, type ScanResult, type ScanTask, type Shard } from './shard.js';
 
-/** A piece of the workspace to look at. */
-export interface Shard {
-  /** The directory, relative to the workspace. */
-  directory: string;
-  /** The names in it to look at, in order; null for all. */
-  names: readonly string[] | null;
-  /** The ignore files that apply in it; for a page that includes its own. */
-  ignores: IgnoreChain | null;
-}
-
-/** What became of a shard: its entries, or the shards it fell into. */
-export type Listing =
-  | {
-      type: 'entries';
-      table: EntryTable;
-      /** Directories (by row) whose content is still to be scanned, in path order. */
-      open: { row: number; shards: Shard[] }[];
-    }
-  | { type: 'shards'; shards: Shard[] };
-
-export interface ScanTask {
-  /** The workspace. */
-  root: string;
-  rules: ExclusionRules;
-  shards: readonly Shard[];
-}
-
-export interface ScanResult {
-  /** One per shard of the task, in its order. */
-  listings: Listing[];
-  /** How often each rule matched: `[rule, directories, files]`. */
-  leftOut: [rule: string, directories: number, files: number][];
-  warnings: Warning[];
-}
-
-/** Most names in one page of a directory. */
-export const PAGE_NAMES = 4096;
 /** Names after which a task enters no further directory. */
 const TASK_NAMES = 4096;
 /** A larger ignore file is not one. */
