@@ -29,8 +29,8 @@ const EXPECTED_NAMES = 64;
 
 /**
  * A piece of the list: a shard still to be scanned, or rows `from` to `to` (exclusive) of a table that other nodes share, since there may be ten thousand
- * nodes and a table is a dozen objects. Both have the same fields, and what becomes of a shard is written into its node: V8 compiles a function anew each
- * time that it meets objects which have changed their shape, and did so for a tenth of all processor time.
+ * nodes and a table is a dozen objects. Both have the same fields, and what becomes of a shard is written into its node, since V8 leaves the
+ * compiled code of a function whenever that meets an object which has changed its shape.
  */
 interface Node {
   /** Null for rows. */
