@@ -8,7 +8,7 @@ import { DEFAULT_LEVEL } from '../dist/engine/backup.js';
 import { PROFILES } from './trees/profiles.mjs';
 
 export const DEFAULT_DIRECTORY = join(tmpdir(), 'leoflow-bench');
-/** What is measured by default, in ten minutes on two cores: one tree with everybody, and two with those that there is a number to hold against. */
+/** What is measured by default, in some ten minutes on two cores: one tree with everybody, and two with those that there is a number to hold against. */
 const DEFAULT_TREES = /** @type {const} */ ([
   { profile: 'mixed', bytes: 400e6 },
   { profile: 'dags', bytes: 100e6, peers: ['tar | pigz', 'tar | bgzip', 'tar xzf'] },
@@ -18,8 +18,8 @@ const DEFAULT_TREES = /** @type {const} */ ([
 export const HELP = `npm run bench -- [options]
 
 Backs up and restores trees with leoflow and with what people would use instead, in turn, checks every result, and says how they compare.
-Without options: ${DEFAULT_TREES.map(({ profile, bytes }) => `${profile} of ${bytes / 1e6} MB`).join(', ')}, the latter two with few peers; about ten
-minutes on two cores.
+Without options: ${DEFAULT_TREES.map(({ profile, bytes }) => `${profile} of ${bytes / 1e6} MB`).join(', ')}, the latter two with few peers; ten to
+thirteen minutes on two cores.
 
 What is packed
   --profile <name>     repeatable:
