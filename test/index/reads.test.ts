@@ -26,15 +26,21 @@ test('of one with an index: its end, and the headers of its members', async () =
   const blocks = [[directory('workspace/')], [first], [directory('workspace/b/'), ...small], [second]];
   const path = shelf.put(Buffer.concat(withIndex({ workspace: blocks })));
 
-  const before = readSoFar();
   const { entries, contents } = await shelf.contents(path);
-  const read = readSoFar() - before;
+  const reads: number[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const before = readSoFar();
+    await shelf.contents(path);
+    reads.push(readSoFar() - before);
+  }
+  // Now and then the process reads a message of the test runner in between.
+  const read = Math.min(...reads);
   expect(entries).toHaveLength(2010);
   expect(contents.source).toBe('index');
   expect(contents.bytesRead).toBeLessThan(MIB / 2);
-  // The process reads a little beside the archive: what it is looked up in, and messages of the test runner.
-  expect(read).toBeGreaterThanOrEqual(contents.bytesRead);
-  expect(read).toBeLessThan(MIB / 2);
+  // Looking how much that is takes a few hundred bytes, too.
+  expect(read).toBeGreaterThanOrEqual(contents.bytesRead - 100);
+  expect(read).toBeLessThan(contents.bytesRead + 4096);
 });
 
 test('of any other: all of it', async () => {

@@ -73,7 +73,7 @@ export async function createReporter<P extends string, R>(
     env,
   });
   if (!live) return plain;
-  // What paints takes a quarter of the start to load, and nightly runs have no terminal.
+  // What paints takes some 65 ms to load, and nightly runs have no terminal.
   const { TerminalReporter } = await import('./terminal.js');
   return new TerminalReporter(view, plain, stderr, env);
 }
