@@ -21,6 +21,7 @@ import {
   quoted,
   type Role,
   readStream,
+  release,
   type TarHeader,
   truncated,
   unsafe,
@@ -253,6 +254,8 @@ export class Extraction {
     else if (file.role === 'checksums') this.#options.ledger.addListed(content);
     else if (file.role !== null) file.pieces.push(content);
     else if (file.target !== null) this.progress.bytes += content.length;
+    // Of the others, somebody may need it still.
+    if (file.role === null || file.role === 'checksums') release(content);
   }
 
   #fileDone(file: OpenFile): void {

@@ -11,6 +11,7 @@ import {
   quoted,
   type Role,
   readMember,
+  release,
   type TarHeader,
   truncated,
   workspaceEntry,
@@ -90,8 +91,9 @@ export function* linesOf(fd: number, { segments }: FileRun): Generator<string[]>
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for (const { member, skip, length } of segments) {
-    const content = inflateMember(readMember(fd, member), member).subarray(skip, skip + length);
-    const lines = (rest + decoder.write(content)).split('\n');
+    const block = inflateMember(readMember(fd, member), member);
+    const lines = (rest + decoder.write(block.subarray(skip, skip + length))).split('\n');
+    release(block);
     rest = lines.pop() ?? '';
     yield lines;
   }

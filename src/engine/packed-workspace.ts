@@ -20,6 +20,7 @@ import type { Warning } from './events.js';
 import type { LeftOut } from './options.js';
 import { inOrder, type WorkerPool } from './pool.js';
 import {
+  buffersOf,
   cutBlocks,
   type GroupResult,
   openForReading,
@@ -99,11 +100,12 @@ export class PackedWorkspace {
     const { pool, root, level, walk, buffers, onWarning } = this.#packing;
     for await (const cut of cutBlocks(walk.entries())) {
       if (cut.type === 'group') {
+        const { table } = cut;
         yield async () => {
           const target = buffers.take();
           return {
             type: 'group',
-            result: await pool.run('group', { root, table: cut.table, level, target }, [target]),
+            result: await pool.run('group', { root, table, level, target }, [target, ...buffersOf(table)]),
           };
         };
         continue;

@@ -60,6 +60,7 @@ export {
   syncDirectory,
   writeAll,
 } from './output.js';
+export { release, releaseBuffers } from './release.js';
 export { removeTree } from './remove-tree.js';
 export { SpareBuffers } from './spare-buffers.js';
 export { type CompressSlice, Spool } from './spool.js';

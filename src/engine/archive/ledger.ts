@@ -39,7 +39,7 @@ export class ChecksumLedger {
 
   /** Lines of entries that came out of the archive. */
   addFound(lines: string): void {
-    if (lines !== '') this.#found.add(Buffer.from(lines));
+    this.#found.add(lines);
   }
 
   /** A SHA256SUMS begins in the archive. @throws ARCHIVE_DAMAGED when it is the second one */
@@ -50,7 +50,7 @@ export class ChecksumLedger {
 
   /** A piece of SHA256SUMS. */
   addListed(content: Uint8Array): void {
-    this.#listed.add(Uint8Array.from(content));
+    this.#listed.add(content);
   }
 
   /**

@@ -15,7 +15,8 @@ export class Lines {
   bytes = 0;
   readonly fd: number;
   readonly #hash = createHash('sha256');
-  #pending: Uint8Array[] = [];
+  /** What is not in the file yet. */
+  #pending: Buffer | null = null;
   #pendingBytes = 0;
 
   constructor(directory: string) {
@@ -24,21 +25,31 @@ export class Lines {
     unlinkSync(path);
   }
 
-  add(bytes: Uint8Array): void {
+  /** Adds whole lines, or pieces of them. They are copied. */
+  add(text: string | Uint8Array): void {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     this.#hash.update(bytes);
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes >= BUFFER_BYTES) this.flush();
+    this.#pending ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    for (let taken = 0; taken < bytes.length; ) {
+      const part = bytes.subarray(taken, taken + BUFFER_BYTES - this.#pendingBytes);
+      this.#pending.set(part, this.#pendingBytes);
+      this.#pendingBytes += part.length;
+      taken += part.length;
+      if (this.#pendingBytes === BUFFER_BYTES) this.#write(this.#pending);
+    }
   }
 
   flush(): void {
-    for (const bytes of this.#pending) {
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(this.fd, bytes, done, bytes.length - done, this.bytes + done);
-      }
-      this.bytes += bytes.length;
+    if (this.#pending !== null) this.#write(this.#pending);
+    this.#pending = null;
+  }
+
+  #write(pending: Buffer): void {
+    for (let done = 0; done < this.#pendingBytes; ) {
+      const written = writeSync(this.fd, pending, done, this.#pendingBytes - done, this.bytes);
+      done += written;
+      this.bytes += written;
     }
-    this.#pending = [];
     this.#pendingBytes = 0;
   }
 

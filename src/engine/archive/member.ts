@@ -7,6 +7,7 @@
  * (docs/decisions/0015). Readers that know none of them see an ordinary .gz file.
  */
 import { crc32, deflateRawSync } from 'node:zlib';
+import { release } from './release.js';
 
 /** What a block starts with. */
 export type BlockKind =
@@ -87,7 +88,10 @@ export function compressMember(
   member.write('LC', 25, 'latin1');
   member.writeUInt16LE(4, 27);
   if (deflated === null) store(block, member, HEADER_BYTES);
-  else member.set(deflated, HEADER_BYTES);
+  else {
+    member.set(deflated, HEADER_BYTES);
+    release(deflated);
+  }
   member.writeUInt32LE(crc32(block), size - 8);
   member.writeUInt32LE(block.length, size - 4);
   member.writeUInt32LE(sealOf(member), SEAL_AT);

@@ -8,7 +8,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { damaged, ENTRY, type Manifest, placeOf, type Role, readStream } from '../archive/index.js';
+import { damaged, ENTRY, type Manifest, placeOf, type Role, readStream, release } from '../archive/index.js';
 import { RowCounter } from '../datastore/index.js';
 import { throwIfAborted } from '../errors.js';
 import { cutRuns, type Run } from '../member-runs.js';
@@ -96,6 +96,7 @@ class IndexedSide extends ArchiveSide implements Side {
     for await (const { content } of inOrder(jobs(), pool.workers + 1)) {
       throwIfAborted(signal);
       counter.push(content);
+      release(content);
     }
     onRead(sizeOf(dump));
     return counter.tables;

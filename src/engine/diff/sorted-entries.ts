@@ -56,7 +56,7 @@ export class SortedEntries {
     if (this.#last === null || comparePaths(this.#last, first.path) >= 0) this.#parts.push(new Lines(this.#directory));
     this.#last = last.path;
     const part = this.#parts.at(-1);
-    for (const entry of entries) part?.add(Buffer.from(`${JSON.stringify(entry)}\n`));
+    for (const entry of entries) part?.add(`${JSON.stringify(entry)}\n`);
     part?.flush();
   }
 }

@@ -9,7 +9,7 @@ import { type EntryRow, type EntryTable, joinTables, KINDS, pathStart, rowOf, sl
 
 /** What is packed at once. */
 export type Cut =
-  /** entries for one block */
+  /** entries for one block; the table has buffers of its own */
   | { type: 'group'; table: EntryTable }
   /** a file that takes several */
   | { type: 'large'; row: EntryRow };
@@ -24,6 +24,8 @@ export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenera
     bytes = 0;
     return cut;
   };
+  // A table is gone when the next one is asked for.
+  const take = (table: EntryTable, from: number, to: number) => pieces.push(joinTables([sliceTable(table, from, to)]));
   for await (const table of tables) {
     let from = 0;
     for (let row = 0; row < table.ends.length; row += 1) {
@@ -33,7 +35,7 @@ export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenera
         bytes += cost;
         continue;
       }
-      if (row > from) pieces.push(sliceTable(table, from, row));
+      if (row > from) take(table, from, row);
       yield* group();
       from = row;
       bytes = cost;
@@ -42,7 +44,7 @@ export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenera
       from = row + 1;
       bytes = 0;
     }
-    if (from < table.ends.length) pieces.push(sliceTable(table, from, table.ends.length));
+    if (from < table.ends.length) take(table, from, table.ends.length);
   }
   yield* group();
 }

@@ -36,18 +36,18 @@ export interface EntryRow {
   mtimeNs: bigint;
 }
 
-/** Rows `from` to `to` (exclusive), copied; where these are all of them, the table itself. */
+/** Rows `from` to `to` (exclusive): a view, except for the ends. */
 export function sliceTable(table: EntryTable, from: number, to: number): EntryTable {
   if (from === 0 && to === table.ends.length) return table;
   const begin = pathStart(table, from);
   return {
-    paths: table.paths.slice(begin, pathStart(table, to)),
-    ends: table.ends.slice(from, to).map((end) => end - begin),
-    kinds: table.kinds.slice(from, to),
-    modes: table.modes.slice(from, to),
-    sizes: table.sizes.slice(from, to),
-    seconds: table.seconds.slice(from, to),
-    nanoseconds: table.nanoseconds.slice(from, to),
+    paths: table.paths.subarray(begin, pathStart(table, to)),
+    ends: table.ends.subarray(from, to).map((end) => end - begin),
+    kinds: table.kinds.subarray(from, to),
+    modes: table.modes.subarray(from, to),
+    sizes: table.sizes.subarray(from, to),
+    seconds: table.seconds.subarray(from, to),
+    nanoseconds: table.nanoseconds.subarray(from, to),
   };
 }
 
@@ -97,9 +97,8 @@ export function tableOf(rows: readonly EntryRow[]): EntryTable {
   };
 }
 
-/** One table of several. */
+/** One table of several, in buffers of its own. */
 export function joinTables(tables: readonly EntryTable[]): EntryTable {
-  if (tables.length === 1) return tables[0] as EntryTable;
   const length = tables.reduce((sum, table) => sum + table.ends.length, 0);
   const joined: EntryTable = {
     paths: new Uint8Array(tables.reduce((sum, table) => sum + table.paths.length, 0)),
@@ -128,6 +127,11 @@ export function joinTables(tables: readonly EntryTable[]): EntryTable {
     at += table.ends.length;
   }
   return joined;
+}
+
+/** What a table that has buffers of its own gives away with itself. */
+export function buffersOf(table: EntryTable): ArrayBuffer[] {
+  return Object.values(table).map(({ buffer }) => buffer as ArrayBuffer);
 }
 
 /** Whole seconds of a time in nanoseconds, towards the past. */

@@ -2,7 +2,7 @@
 export { type Cut, cutBlocks } from './blocks.js';
 export { arriving } from './carried-error.js';
 export { DeferredEntries } from './deferred.js';
-export { type EntryTable, rowsOf, wholeSeconds } from './entry-table.js';
+export { buffersOf, type EntryTable, rowsOf, wholeSeconds } from './entry-table.js';
 export { type ExclusionRules, isBuiltInExclusion } from './exclusion.js';
 export {
   type BlockEntry,

@@ -4,7 +4,15 @@
 import { createHash } from 'node:crypto';
 import { closeSync, readlinkSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { inflateMember, type Member, placeOf, readMember, type TarHeader, TarReader } from '../archive/index.js';
+import {
+  inflateMember,
+  type Member,
+  placeOf,
+  readMember,
+  release,
+  type TarHeader,
+  TarReader,
+} from '../archive/index.js';
 import type { Warning } from '../events.js';
 import { carrying } from './carried-error.js';
 import { openForReading, readWarning } from './pack.js';
@@ -47,7 +55,8 @@ export interface ListResult {
 /** Reads the headers in a block. */
 export const listBlock = carrying(({ fd, member }: ListTask): ListResult => {
   const entries: BlockEntry[] = [];
-  for (const event of new TarReader().push(inflateMember(readMember(fd, member), member))) {
+  const block = inflateMember(readMember(fd, member), member);
+  for (const event of new TarReader().push(block)) {
     if (event.type !== 'entry') continue;
     const { header } = event;
     const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
@@ -56,6 +65,7 @@ export const listBlock = carrying(({ fd, member }: ListTask): ListResult => {
       entry: place.type === 'workspace' ? listed(place.path, header) : null,
     });
   }
+  release(block);
   return { json: JSON.stringify(entries) };
 });
 

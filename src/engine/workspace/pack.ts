@@ -27,6 +27,7 @@ import { type EntryRow, type EntryTable, rowOf, wholeSeconds } from './entry-tab
 /** Small entries for one block. */
 export interface GroupTask {
   root: string;
+  /** Given away. */
   table: EntryTable;
   level: number;
   /** A buffer that comes back with the member; given away. */

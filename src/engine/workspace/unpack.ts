@@ -18,6 +18,7 @@ import {
   quoted,
   type Role,
   readMember,
+  release,
   type TarHeader,
   TarReader,
   unsafe,
@@ -139,6 +140,7 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
     if (!reader.betweenEntries) throw damaged(`the member at byte ${member.offset} ends in the middle of an entry`);
   } finally {
     sink.close();
+    release(block);
   }
   return { ...sink.unpacked, first, last, lastIsLeaf, collides, known, ended: reader.ended, met: sink.met };
 });

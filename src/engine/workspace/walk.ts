@@ -5,10 +5,11 @@
  * given to workers, and their answers take their place in the list. How far ahead is bounded, so is memory.
  */
 import { lstat } from 'node:fs/promises';
+import { releaseBuffers } from '../archive/index.js';
 import { SnapshotError, systemErrorText } from '../errors.js';
 import type { Warning } from '../events.js';
 import type { LeftOut } from '../options.js';
-import { type EntryTable, sliceTable, tableOf } from './entry-table.js';
+import { buffersOf, type EntryTable, sliceTable, tableOf } from './entry-table.js';
 import type { ExclusionRules } from './exclusion.js';
 import { type Listing, PAGE_NAMES, type ScanResult, type ScanTask, type Shard } from './shard.js';
 
@@ -62,7 +63,7 @@ export class WorkspaceWalk {
     return [...this.#leftOut.values()].sort((a, b) => total(b) - total(a) || (a.rule < b.rule ? -1 : 1));
   }
 
-  /** Entries in path order, the workspace itself first. */
+  /** Entries in path order, the workspace itself first. A table is valid until the next one is asked for. */
   async *entries(): AsyncGenerator<EntryTable> {
     const { root } = this.#walk;
     const { mode, mtimeNs } = await lstat(root, { bigint: true }).catch((cause: unknown) => {
@@ -80,8 +81,12 @@ export class WorkspaceWalk {
         await node.scanning;
       } else {
         this.#head = node.next;
-        this.#rows -= node.to - node.from;
-        yield sliceTable(node.table, node.from, node.to);
+        const { table, from, to } = node;
+        if (from === to) continue;
+        this.#rows -= to - from;
+        yield sliceTable(table, from, to);
+        // V8 would take it for long-lived by now, and hold tables of a million files before it looks again.
+        if (to === table.ends.length) releaseBuffers(buffersOf(table));
       }
     }
   }
@@ -165,6 +170,6 @@ function nodesOf(listing: Listing): Node[] {
     nodes.push(rowsNode(table, from, row + 1), ...shards.map(shardNode));
     from = row + 1;
   }
-  nodes.push(rowsNode(table, from, table.ends.length));
+  if (from < table.ends.length) nodes.push(rowsNode(table, from, table.ends.length));
   return nodes;
 }

@@ -1,0 +1,23 @@
+/**
+ * Giving the memory of buffers back at once.
+ *
+ * zlib makes a buffer for each block. V8 knows of 64 MB of them in each thread before it looks which are still in use, and a megabyte that was never written to is
+ * slower than one that just was. A buffer that is sent to another thread is gone here, and one that is sent to nobody is gone at once.
+ */
+import { MessageChannel } from 'node:worker_threads';
+
+/** Smaller ones may lie in one that Node.js shares among many (`Buffer.poolSize`), and are not worth it. */
+const LEAST_BYTES = 64 << 10;
+
+const { port1: nowhere } = new MessageChannel();
+nowhere.close();
+
+/** Gives back what a view shows a part of. Nobody may use it any more: every view of it is empty from now on. */
+export function release({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= LEAST_BYTES) releaseBuffers([buffer]);
+}
+
+/** Gives back buffers that nobody shares. */
+export function releaseBuffers(buffers: ArrayBuffer[]): void {
+  nowhere.postMessage(null, buffers);
+}
