@@ -54,12 +54,12 @@ export async function match({ tree, cluster, scratch, quick = false, limited = t
   const { level, peerLevel, cores, workers, runs, directions, takesPart, signal, say } = options;
   mkdirSync(scratch);
   const place = makePlace(scratch, tree.root, cluster.bin);
-  const arena = { tree, place, scratch, cluster, level, peerLevel, cores, workers, signal };
+  const discard = new Discard(scratch, 3 * tree.bytes + 1e9);
+  const arena = { tree, place, scratch, cluster, discard, level, peerLevel, cores, workers, signal };
   const ours = leoflowBackups(arena);
   const archive = /** @type {Contender} */ (ours[0]).output;
   const { backups, restores } = restic(arena);
   const chosen = (/** @type {Contender[]} */ peers) => peers.filter(({ name }) => takesPart(name));
-  const discard = new Discard(scratch, 3 * tree.bytes + 1e9);
   const how = { runs, scratch, discard, signal, say };
   const { files, bytes } = tree;
   /** @type {Section} */

@@ -25,6 +25,7 @@ import { MADE_AGAIN, VERSION_CONTROL } from '../trees/real-tree.mjs';
  * @property {string} place a directory in which `workspace` is the tree
  * @property {string} scratch
  * @property {import('../trees/datastore.mjs').Cluster} cluster
+ * @property {import('../discard.mjs').Discard} discard
  * @property {number} level of ours
  * @property {number} peerLevel of all others that have levels
  * @property {number} cores

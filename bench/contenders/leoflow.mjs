@@ -82,8 +82,10 @@ export function leoflowRestores(arena, archive) {
   });
 }
 
-/** The archive proves itself: extracted by tar, `sha256sum -c SHA256SUMS`. The copy stays until the end: see discard.mjs. @param {Arena} arena @param {string} archive */
-async function checkSums({ signal }, archive) {
+/** The archive proves itself: extracted by tar, `sha256sum -c SHA256SUMS`. @param {Arena} arena @param {string} archive */
+async function checkSums({ discard, signal }, archive) {
+  const copy = `${archive}.copy`;
   const line = 'mkdir "$COPY"\ntar xzf "$ARCHIVE" -C "$COPY"\ncd "$COPY"\nsha256sum --quiet -c SHA256SUMS';
-  await run({ line, env: { ARCHIVE: archive, COPY: `${archive}.copy` }, signal });
+  await run({ line, env: { ARCHIVE: archive, COPY: copy }, signal });
+  await discard.take(copy, signal);
 }
