@@ -197,7 +197,8 @@ class RestoreRun {
       if (tree !== null) {
         deferred.apply(new StagingTree(tree));
         await giveTo(this.#context.owner, tree);
-        await syncFileSystem(tree);
+        // By the directory around it: it may be of those that nobody may read.
+        await syncFileSystem(scratch);
       }
       const files = real && parts.has('config') ? await this.#stageConfig(relocation) : [];
       const { directories, links } = deferred;
