@@ -44,7 +44,7 @@ export const COMMIT = {
   /** The journal is to say that all is done. */
   afterSwap: { calls: 'files', from: 'commit', at: 3, like: 'restore-journal' },
   /** Some of what was replaced is removed. */
-  tidying: { calls: 'files', from: 'commit', at: 3, like: 'rm /' },
+  tidying: { calls: 'spawn', from: 'commit', at: 3, like: 'spawn rm ' },
 } as const satisfies Record<string, Fault>;
 
 /** What became of a process. */
