@@ -208,11 +208,18 @@ export class Examination {
     this.#suspect(this.#entry.header.name, 'may be damaged', true);
   }
 
-  /** A header that is damaged: its name may be right all the same. */
+  /**
+   * A header that is damaged: its name may be right all the same. Its type is believed only where the rest agrees, since what is a file is left to
+   * SHA256SUMS where that is whole.
+   */
   #suspectHeader(record: Buffer): void {
-    const name = record.toString('utf8', 0, 100).replace(/\0.*$/s, '');
-    if (record.length === RECORD_BYTES && name.startsWith(ENTRY.workspace))
-      this.#suspect(name, 'cannot be read', record[156] === FILE_TYPE);
+    if (record.length !== RECORD_BYTES) return;
+    const name = textAt(record, 0);
+    if (!name.startsWith(ENTRY.workspace)) return;
+    const type = record[156];
+    const isDirectory = type === DIRECTORY_TYPE && name.endsWith('/');
+    const isLink = type === LINK_TYPE && textAt(record, 157) !== '';
+    this.#suspect(name, 'cannot be read', !isDirectory && !isLink);
   }
 
   #suspect(name: string, what: DamagedEntry['what'], isFile: boolean): void {
@@ -240,8 +247,14 @@ interface OpenEntry {
 }
 
 const EMPTY = Buffer.alloc(0);
-/** Type of a regular file in a tar header. */
-const FILE_TYPE = 0x30;
+/** Types of a symbolic link and of a directory in a tar header. */
+const LINK_TYPE = 0x32;
+const DIRECTORY_TYPE = 0x35;
+
+/** What a field of 100 bytes in a tar header says. */
+function textAt(record: Buffer, offset: number): string {
+  return record.toString('utf8', offset, offset + 100).replace(/\0.*$/s, '');
+}
 
 /** An entry's name as SHA256SUMS has it; null where it stands in none. */
 function lineOf({ name, kind }: TarHeader): ArchivePath | null {

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inflateRawSync } from 'node:zlib';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Verdict } from '../../src/index.js';
@@ -18,6 +18,8 @@ const BATCHES = 20;
 /** Bytes in front of a deflated block and behind it, as docs/format.md has it. */
 const HEADER = 33;
 const TRAILER = 8;
+/** Where in it the member's size stands. */
+const GZ_SIZE = 16;
 
 /** A dump of a few kilobytes. */
 const SQL = `CREATE TABLE schema_migrations (version bigint, dirty boolean); INSERT INTO schema_migrations VALUES (15, false);
@@ -29,8 +31,8 @@ let members: Member[];
 /** The tar inside, and where each member's block begins in it. */
 let tar: Buffer;
 let starts: number[];
-/** Files with the bytes of the tar that are theirs: headers, content. */
-let files: { name: string; from: number; content: number; to: number }[];
+/** Entries with the bytes of the tar that are theirs: headers, content. */
+let entries: { name: string; isFile: boolean; from: number; content: number; to: number }[];
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'lfflip-'));
@@ -53,14 +55,13 @@ beforeAll(async () => {
   members = membersOf(whole);
   tar = Buffer.concat(members.map(({ block }) => block));
   starts = members.map((_, index) => members.slice(0, index).reduce((sum, { block }) => sum + block.length, 0));
-  files = entriesOf(tar)
-    .filter(({ type }) => type === '0')
-    .map(({ name, offset, contentOffset, size }) => ({
-      name,
-      from: offset,
-      content: contentOffset,
-      to: contentOffset + size,
-    }));
+  entries = entriesOf(tar).map(({ name, type, offset, contentOffset, size }) => ({
+    name,
+    isFile: type === '0',
+    from: offset,
+    content: contentOffset,
+    to: contentOffset + size,
+  }));
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -112,6 +113,25 @@ test('bits that inflate to the same all the same', async () => {
   }
 });
 
+test('a header of which the name is cut off and the type is another: nothing is named that SHA256SUMS does not list', async () => {
+  const [hit] = entries.filter(({ name }) => name.startsWith('workspace/dags/') && name.endsWith('.py'));
+  if (hit === undefined) throw new Error('there is no such file');
+  const index = starts.findLastIndex((start) => start <= hit.from);
+  const { offset, raw, block } = members[index] as Member;
+  const now = Buffer.from(block);
+  const header = now.subarray(hit.from - (starts[index] as number)).subarray(0, 512);
+  header.fill(0, 'workspace/dags/1'.length, 100);
+  for (const type of ['0', 'P', '2', '5']) {
+    header.write(type, 156);
+    const member = Buffer.concat([raw.subarray(0, HEADER), deflateRawSync(now), raw.subarray(-TRAILER)]);
+    member.writeUInt32LE(member.length, GZ_SIZE);
+    const path = join(directory, 'header');
+    writeFileSync(path, Buffer.concat([whole.subarray(0, offset), member, whole.subarray(offset + raw.length)]));
+    const { verdicts } = await verify({ archives: [path], workers: 2 });
+    expect({ type, ...verdicts[0] }).toMatchObject({ verdict: 'damaged', entries: [{ name: hit.name }] });
+  }
+});
+
 async function verdictsOn(flips: readonly Flip[]): Promise<Verdict[]> {
   const archives = flips.map(({ at, xor }, index) => {
     const bytes = Buffer.from(whole);
@@ -130,11 +150,12 @@ function judge(flip: Flip, verdict: Verdict): void {
   const index = members.findLastIndex(({ offset }) => offset <= flip.at);
   const { offset, raw, block } = members[index] as Member;
   const start = starts[index] as number;
-  const here = files.filter(({ from, to }) => from < start + block.length && to >= start);
+  const here = entries.filter(({ from, to }) => from < start + block.length && to >= start);
+  const files = here.filter(({ isFile }) => isFile);
   const within = flip.at - offset;
   // Only what lies there can be named; a header that hides where the next member begins may take that one along.
   if (within >= HEADER)
-    expect({ ...about, elsewhere: named.filter((name) => !here.some((file) => file.name === name)) }).toEqual({
+    expect({ ...about, elsewhere: named.filter((name) => !here.some((entry) => entry.name === name)) }).toEqual({
       ...about,
       elsewhere: [],
     });
@@ -145,11 +166,11 @@ function judge(flip: Flip, verdict: Verdict): void {
   const now = inflated(deflated);
   if (now === null || now.length !== block.length) {
     // Behind the last content there is nothing that could be hit.
-    if (here.length > 0 && within < raw.length - TRAILER - 8)
+    if (files.length > 0 && within < raw.length - TRAILER - 8)
       expect({ ...about, count: named.length > 0 }).toEqual({ ...about, count: true });
     return;
   }
-  for (const { name, content, to } of here) {
+  for (const { name, content, to } of files) {
     const [from, end] = [Math.max(content - start, 0), Math.min(to - start, block.length)];
     const isHit = end > from && !now.subarray(from, end).equals(block.subarray(from, end));
     // SHA256SUMS has no checksum of its own: that it may be hit is all that can be said.
