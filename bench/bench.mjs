@@ -106,6 +106,7 @@ async function measure(options, command, keep = () => {}) {
       cores: availableParallelism(),
       workers: options.workers,
       runs,
+      cold: options.cold,
       signal,
       say,
     };

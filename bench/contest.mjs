@@ -21,6 +21,7 @@ import { run } from './measure/run.mjs';
  * @param {Contender[]} contenders
  * @param {object} options
  * @param {number} options.runs
+ * @param {boolean} options.cold whether the page cache is emptied before each run
  * @param {string} options.scratch
  * @param {import('./discard.mjs').Discard} options.discard
  * @param {AbortSignal} options.signal
@@ -28,7 +29,7 @@ import { run } from './measure/run.mjs';
  * @param {() => Promise<void>} [options.betweenRounds] after each round
  * @returns {Promise<Result[]>}
  */
-export async function contest(contenders, { runs, scratch, discard, signal, say, betweenRounds }) {
+export async function contest(contenders, { runs, cold, scratch, discard, signal, say, betweenRounds }) {
   const results = contenders.map((contender) => {
     const { name, ours = false, missing } = contender;
     if (missing !== null) say(`${name} is skipped: ${missing}`);
@@ -40,7 +41,7 @@ export async function contest(contenders, { runs, scratch, discard, signal, say,
     for (const { contender, result } of results) {
       if (result.missing !== null || result.failed !== null) continue;
       try {
-        const { cost, size } = await oneRun(contender, { scratch, discard, signal, thorough: round === 1 });
+        const { cost, size } = await oneRun(contender, { cold, scratch, discard, signal, thorough: round === 1 });
         result.runs.push(cost);
         result.size = size;
         say(`${round}/${runs}  ${(cost.wallMs / 1000).toFixed(2).padStart(8)} s  ${contender.name}`);
@@ -58,15 +59,16 @@ export async function contest(contenders, { runs, scratch, discard, signal, say,
 
 /**
  * @param {Contender} contender
- * @param {{ scratch: string; discard: import('./discard.mjs').Discard; signal: AbortSignal; thorough: boolean }} options
+ * @param {{ cold: boolean; scratch: string; discard: import('./discard.mjs').Discard; signal: AbortSignal; thorough: boolean }} options
  * @returns {Promise<{ cost: Run; size: number }>}
  */
-async function oneRun(contender, { scratch, discard, signal, thorough }) {
+async function oneRun(contender, { cold, scratch, discard, signal, thorough }) {
   const { direction, line, env, output, keeps, prepare, check } = contender;
   if (!keeps) await discard.take(output, signal);
   await prepare?.();
   // What the one before has written is none of this one's business.
   await run({ line: 'sync -f "$SCRATCH"', env: { SCRATCH: scratch }, signal });
+  if (cold) await run({ line: 'sync; echo 3 > /proc/sys/vm/drop_caches', signal });
   /** @type {Phases} */
   const phases = [];
   const { cost } = await run({

@@ -27,6 +27,7 @@ const QUICK_SAMPLE_BYTES = 16e6;
  * @property {number} peerLevel
  * @property {number} cores
  * @property {number[]} workers of ours; the first is the one that is compared
+ * @property {boolean} [cold] whether the page cache was empty at the beginning of each run
  * @property {Limit[]} limits one of each round
  * @property {import('./contest.mjs').Result[]} backup
  * @property {import('./contest.mjs').Result[]} restore
@@ -44,6 +45,7 @@ const QUICK_SAMPLE_BYTES = 16e6;
  * @param {number} options.runs
  * @param {readonly ('backup' | 'restore')[]} options.directions
  * @param {(name: string) => boolean} options.takesPart asked about peers
+ * @param {boolean} options.cold
  * @param {boolean} [options.quick]
  * @param {boolean} [options.limited] whether the deflate limit is measured (default: yes)
  * @param {AbortSignal} options.signal
@@ -51,7 +53,7 @@ const QUICK_SAMPLE_BYTES = 16e6;
  * @returns {Promise<Section>}
  */
 export async function match({ tree, cluster, scratch, quick = false, limited = true, ...options }) {
-  const { level, peerLevel, cores, workers, runs, directions, takesPart, signal, say } = options;
+  const { level, peerLevel, cores, workers, runs, cold, directions, takesPart, signal, say } = options;
   mkdirSync(scratch);
   const place = makePlace(scratch, tree.root, cluster.bin);
   const discard = new Discard(scratch, 3 * tree.bytes + 1e9);
@@ -60,7 +62,7 @@ export async function match({ tree, cluster, scratch, quick = false, limited = t
   const archive = /** @type {Contender} */ (ours[0]).output;
   const { backups, restores } = restic(arena);
   const chosen = (/** @type {Contender[]} */ peers) => peers.filter(({ name }) => takesPart(name));
-  const how = { runs, scratch, discard, signal, say };
+  const how = { runs, cold, scratch, discard, signal, say };
   const { files, bytes } = tree;
   /** @type {Section} */
   const section = {
@@ -69,15 +71,16 @@ export async function match({ tree, cluster, scratch, quick = false, limited = t
     peerLevel,
     cores,
     workers,
+    cold,
     limits: [],
     backup: [],
     restore: [],
   };
 
   say(
-    `\n${tree.name}: ${files.toLocaleString('en-US')} files, ${(bytes / 1e6).toFixed(0)} MB; read once, so that all find it in memory`,
+    `\n${tree.name}: ${files.toLocaleString('en-US')} files, ${(bytes / 1e6).toFixed(0)} MB; ${cold ? 'nobody finds it in memory' : 'read once, so that all find it in memory'}`,
   );
-  await run({ line: 'tar cf - -C "$TREE" . | cat > /dev/null', env: { TREE: tree.root }, signal });
+  if (!cold) await run({ line: 'tar cf - -C "$TREE" . | cat > /dev/null', env: { TREE: tree.root }, signal });
   if (cluster.bytes > 0) {
     section.tree.dumpBytes = Number((await run({ line: `${cluster.dump} | wc -c`, signal })).said);
   }
@@ -94,7 +97,7 @@ export async function match({ tree, cluster, scratch, quick = false, limited = t
   }
   if (directions.includes('restore')) {
     if (!existsSync(archive)) await run({ .../** @type {Contender} */ (ours[0]), signal });
-    await run({ line: 'cat "$ARCHIVE" > /dev/null', env: { ARCHIVE: archive }, signal });
+    if (!cold) await run({ line: 'cat "$ARCHIVE" > /dev/null', env: { ARCHIVE: archive }, signal });
     const peers = chosen([...tarRestores(arena, archive), ...restores, ...npmRestores(arena, archive)]);
     section.restore = await contest([...peers, ...leoflowRestores(arena, archive)], how);
   }

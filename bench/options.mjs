@@ -1,6 +1,7 @@
 /**
  * The command line.
  */
+import { accessSync, constants } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -39,6 +40,7 @@ How
   --workers <n>        of ours; repeatable, the first is the one that is compared (default: ${availableParallelism()} and 1, cores and one)
   --contender <text>   only those with this in their names, and ours; repeatable: pigz, bgzip, restic, 'tar xzf' …
   --direction <name>   backup or restore (default: both)
+  --cold               nothing is in the page cache when a run begins: it is emptied before each, which is for root and a tree on a disk
   --quick              small trees and one run, in a minute: shows that it works, measures little
   --dir <dir>          where trees are kept for the next time (default: ${DEFAULT_DIRECTORY})
 
@@ -63,6 +65,9 @@ Examples
   npm run bench -- --report mixed.json --report scaling.json --publish
 `;
 
+/** What is written to for the page cache to be emptied. */
+const PAGE_CACHE = '/proc/sys/vm/drop_caches';
+
 /** Wrong words on the command line. */
 export class UsageError extends Error {}
 
@@ -79,6 +84,8 @@ export function parseOptions(args) {
   const quick = values.quick;
   const bytes = values.size === undefined ? undefined : amount('--size', values.size);
   const files = values.files === undefined ? undefined : amount('--files', values.files);
+  if (values.cold && !mayWrite(PAGE_CACHE))
+    throw new UsageError(`--cold empties the page cache, which is for root: ${PAGE_CACHE} cannot be written to`);
   const { direction } = values;
   if (direction !== undefined && direction !== 'backup' && direction !== 'restore') {
     throw new UsageError(`--direction is backup or restore, not '${direction}'`);
@@ -114,6 +121,7 @@ export function parseOptions(args) {
     workers: workers.length > 0 ? workers : [...new Set([availableParallelism(), 1])],
     contenders: values.contender ?? [],
     directions,
+    cold: values.cold,
     quick,
     directory: values.dir,
     scaling: values.scaling
@@ -152,6 +160,7 @@ function parse(args) {
         workers: texts,
         contender: texts,
         direction: text,
+        cold: flag,
         quick: flag,
         dir: { ...text, default: DEFAULT_DIRECTORY },
         scaling: flag,
@@ -168,6 +177,16 @@ function parse(args) {
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** @param {string} file */
+function mayWrite(file) {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

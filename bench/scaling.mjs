@@ -37,7 +37,7 @@ export const AXES = /** @type {const} */ ({
  * @param {{ sizes: number[]; counts: number[]; workers: number[]; bytes: number }} options.points `bytes`: of the tree for the numbers of workers
  * @param {string} options.directory where trees are kept
  * @param {string} options.scratch
- * @param {Pick<Parameters<typeof match>[0], 'cluster' | 'level' | 'peerLevel' | 'cores' | 'workers' | 'runs' | 'signal' | 'say'>} options.how
+ * @param {Pick<Parameters<typeof match>[0], 'cluster' | 'level' | 'peerLevel' | 'cores' | 'workers' | 'runs' | 'cold' | 'signal' | 'say'>} options.how
  * @param {(series: Series[]) => void} options.onPoint told of all there is, after each point
  */
 export async function scalingSeries({ points, directory, scratch, how, onPoint }) {

@@ -22,6 +22,8 @@ import { limitOf, oursOf, spentBy, summaries } from '../summary.mjs';
  *   | { kind: 'lines'; title: string; x: string; y: string; limit?: { value: number; text: string }; lines: { name: string; points: { x: number; y: number }[]; fit: import('../statistics.mjs').Line | null }[] }} Chart
  */
 
+const COLD = 'Nothing was in the page cache when a run began.';
+
 const DIRECTIONS = /** @type {const} */ (['backup', 'restore']);
 
 /**
@@ -67,6 +69,7 @@ function sectionBlocks(section, runs) {
   const dump = dumpBytes > 0 ? `, and a dump of ${megabytes(dumpBytes)} MB` : '';
   const blocks = [
     heading(2, `${name}: ${count(files)} file${files === 1 ? '' : 's'}, ${megabytes(bytes)} MB${dump}`),
+    ...(section.cold ? [paragraph(COLD)] : []),
     ...DIRECTIONS.flatMap((direction) => directionBlocks(section, direction, runs)),
   ];
   const limit = limitOf(section);
@@ -218,6 +221,7 @@ function seriesBlocks(series) {
   }
   return [
     heading(2, `Growth with the ${title}`),
+    ...(series.points.every(({ section }) => section.cold) ? [paragraph(COLD)] : []),
     { type: 'table', columns: ['', axis, y, 'peak MiB'], rows },
     ...words.map(paragraph),
     { type: 'chart', chart: { kind: 'lines', title: `${title}: ${what}`, x: axis, y, lines: times } },

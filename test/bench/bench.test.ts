@@ -1,5 +1,5 @@
 /** The bench, from trees to report: what it checks, what it survives, and that it leaves nothing running. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -126,6 +126,15 @@ describe('a tiny bench', () => {
     const { status, stdout } = await bench(['--report', json, '--report', json]);
     expect(status).toBe(0);
     expect(stdout.match(/^Backup, mixed$/gm)?.length).toBe(2);
+    expect(stdout).not.toContain('Nothing was in the page cache');
+  });
+
+  test('says of a tree that nobody found it in memory', async () => {
+    const report: Report = JSON.parse(readFileSync(join(base, 'report.json'), 'utf8'));
+    for (const section of report.sections) section.cold = true;
+    const json = join(base, 'cold.json');
+    writeFileSync(json, JSON.stringify(report));
+    expect((await bench(['--report', json])).stdout).toContain('Nothing was in the page cache when a run began.');
   });
 
   test('stops on Ctrl-C, and takes everything with it that it has started', async () => {
@@ -134,6 +143,13 @@ describe('a tiny bench', () => {
     expect(stderr).toContain('interrupted by SIGINT');
     expect(leftOvers()).toEqual([]);
   });
+});
+
+test('--cold is for those who may empty the page cache', async () => {
+  const may = spawnSync('test', ['-w', '/proc/sys/vm/drop_caches']).status === 0;
+  expect(await bench(['--cold', '--help'])).toMatchObject(
+    may ? { status: 0, stderr: '' } : { status: 2, stderr: expect.stringContaining('which is for root') },
+  );
 });
 
 test('wrong words on the command line are said, and the status is 2', async () => {
