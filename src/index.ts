@@ -43,6 +43,7 @@ export type {
 } from './engine/events.js';
 export { extract } from './engine/extract.js';
 export { inspect } from './engine/inspect.js';
+export { defaultHome } from './engine/install/index.js';
 export { list } from './engine/list.js';
 export { runLite, setup, uninstall } from './engine/lite/index.js';
 export type {

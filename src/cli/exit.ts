@@ -30,11 +30,11 @@ const STATUS_WORDS: readonly (readonly [status: number, words: string])[] = [
 /**
  * The table of exit statuses, for `--help`.
  *
- * @param never a status that the command does not end with
+ * @param never statuses that the command does not end with
  * @param one what status 1 means, where that is more than a failure
  */
-export function exitStatusHelp(never?: number, one?: string): string {
-  const rows = STATUS_WORDS.filter(([status]) => status !== never);
+export function exitStatusHelp(never: readonly number[] = [], one?: string): string {
+  const rows = STATUS_WORDS.filter(([status]) => !never.includes(status));
   const lines = rows.map(([status, words]) => {
     return `  ${String(status).padEnd(4)} ${(status === EXIT.failed ? one : undefined) ?? words}`;
   });

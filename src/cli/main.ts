@@ -5,7 +5,7 @@
  */
 import { signalStatus } from './exit.js';
 import { asksForHelp, findOther, isOwn, passThrough } from './pass-through.js';
-import { surviveWriteErrors } from './streams.js';
+import { type Surroundings, surviveWriteErrors, wholeWrites } from './streams.js';
 import { isGone, ownTerminals } from './terminals.js';
 
 /** How long a reader has for the last words of an interrupted program, in milliseconds. */
@@ -18,10 +18,19 @@ if (other === null || asksForHelp(argv)) await runOwn();
 else await passThrough(other, argv, process.env);
 
 async function runOwn(): Promise<void> {
-  surviveWriteErrors(process.stdout);
-  surviveWriteErrors(process.stderr);
+  const around: Surroundings = {
+    // Begins to read when it is first asked for.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: wholeWrites(process.stdout),
+    stderr: process.stderr,
+    env: process.env,
+  };
+  surviveWriteErrors(around.stdout);
+  surviveWriteErrors(around.stderr);
   const { run } = await import('./program.js');
-  process.exitCode = await run(argv, process, other?.path ?? null);
+  process.exitCode = await run(argv, around, other?.path ?? null);
 
   // What was written for a reader that has stopped reading would keep the process alive. Whoever interrupts it does not wait for that one.
   if (process.exitCode > 128) setTimeout(() => process.exit(), LAST_WORDS_MS).unref();

@@ -1,8 +1,9 @@
 /**
  * What a command sees of the process around it: three streams and the environment, handed over so that tests can hand over their own.
  */
-import { createWriteStream, fstatSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import { createWriteStream, fstatSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { type Readable, Writable } from 'node:stream';
 import pc from 'picocolors';
 
 /** A stream for text; the last three exist only where it is a terminal, the descriptor where it is one of the process. */
@@ -78,6 +79,27 @@ export function watchReader(stream: TextStream): ReaderWatch {
     },
     stop: () => void stream.off('error', listener),
   };
+}
+
+/**
+ * Standard output so that all of a text arrives in a file, or an error says that it does not: Node.js's own stream writes to a file once, and forgets what a
+ * full disk has not taken. Any other is as it was.
+ */
+export function wholeWrites(stdout: TextStream): TextStream {
+  const { fd } = stdout;
+  if (fd === undefined || stdout instanceof Socket) return stdout;
+  const whole = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
+      } catch (error) {
+        done(error as NodeJS.ErrnoException);
+        return;
+      }
+      done();
+    },
+  });
+  return Object.assign(whole, { fd });
 }
 
 /**

@@ -137,6 +137,8 @@ export interface RestoreResult {
   home: string;
   /** What was restored. */
   parts: readonly RestorePart[];
+  /** Names of the files of the config that were restored; an archive need not have a setup.json. */
+  config: string[];
   /** Null where the part was not restored or is not in the archive. */
   workspace: {
     /** Absolute path of where it went. */

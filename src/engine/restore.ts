@@ -256,6 +256,7 @@ class RestoreRun {
       manifest: this.#archive.manifest,
       home,
       parts: RESTORE_PARTS.filter((part) => parts.has(part)),
+      config: configFiles(staged.relocation).map(({ name }) => name),
       workspace: parts.has('workspace')
         ? { path: judgement.workspace, files, directories: staged.directories, links: staged.links, bytes }
         : null,
@@ -349,14 +350,10 @@ class RestoreRun {
     return new DumpSink(stream, staged);
   }
 
-  async #stageConfig({ config, setup }: Relocation): Promise<Move[]> {
+  async #stageConfig(relocation: Relocation): Promise<Move[]> {
     const { home } = this.request;
     const files: Move[] = [];
-    for (const [name, content, mode] of [
-      ['config.yaml', config, 0o600],
-      ['setup.json', setup, 0o644],
-    ] as const) {
-      if (content === null) continue;
+    for (const { name, content, mode } of configFiles(relocation)) {
       const path = join(home, temporaryName(name));
       this.#temporaries.push(path);
       const handle = await openPrivate(path, home);
@@ -423,6 +420,15 @@ class RestoreRun {
     if (this.#cluster === null) return;
     await replayInPlace(this.#cluster, createReadStream(file), options);
   }
+}
+
+/** The files of the config that are restored. */
+function configFiles({ config, setup }: Relocation): { name: string; content: Buffer; mode: number }[] {
+  const files = [
+    { name: 'config.yaml', content: config, mode: 0o600 },
+    { name: 'setup.json', content: setup, mode: 0o644 },
+  ];
+  return files.flatMap(({ content, ...file }) => (content === null ? [] : [{ ...file, content }]));
 }
 
 /** A system call that fails is no defect of this program; and what could not be written is not the archive of a backup. */

@@ -86,12 +86,28 @@ What was replaced is kept as listed; removing it frees the space (--discard-prev
     ['running', [], 'Stop Leoflow where it runs, and start it again: '],
     ['started', ['it was not running, and was started for the restore only'], 'Start it: '],
     ['provisioned', ['it did not exist, and was made'], 'Start it: '],
-    ['external', [], 'Start it, or where it runs, start it again: '],
+    ['external', [], 'Where Leoflow runs on this datastore, start it again.'],
   ] as const)('of a datastore that is %s', async (cluster, more, start) => {
     const { stdout } = await told(restored({ datastore: { source: 'db', bytes: 1000, cluster, inPlace: false } }));
     const lines = ['  datastore  db, dump of 1.00 kB', ...more.map((text) => `             ${text}`), '  time '];
     expect(stdout).toContain(lines.join('\n'));
-    expect(stdout).toContain(`\n${start}leoflow lite\n`);
+    expect(stdout).toContain(`\n${start}${cluster === 'external' ? '' : 'leoflow lite'}\n`);
+  });
+
+  test('of an archive without a setup.json', async () => {
+    const { stdout } = await told(restored({ config: ['config.yaml'] }));
+    expect(stdout).toContain('\n  config     /home/bob/.leoflow: config.yaml\n');
+  });
+
+  test.each([
+    ['/srv/leoflow', '/srv/leoflow'],
+    ["/srv/bob's flows", "'/srv/bob'\\''s flows'"],
+  ])('of a restore to a home that was named: %s', async (home, word) => {
+    const around = surroundings();
+    const reporter = await createReporter(restoreView({ dryRun: false, home }), { progress: true }, around);
+    reporter.done(restored(), 0);
+    expect(around.stdout.text).toMatch(/\nStart it: .*\n$/);
+    expect(around.stdout.text).toContain(`: leoflow lite --home ${word}\n`);
   });
 
   test('of a database that could only be replaced in place', async () => {
@@ -104,7 +120,9 @@ What was replaced is kept as listed; removing it frees the space (--discard-prev
   });
 
   test('of one part', async () => {
-    const { stdout } = await told(restored({ parts: ['workspace'], datastore: null, changes: [], durationMs: 0 }));
+    const { stdout } = await told(
+      restored({ parts: ['workspace'], config: [], datastore: null, changes: [], durationMs: 0 }),
+    );
     expect(stdout).toBe(`\
 Restored: /home/bob/.leoflow
   archive    Leoflow v0.0.1-prealpha.20, schema 15, PostgreSQL 16.13

@@ -58,7 +58,9 @@ describe('with --force', () => {
     expect(stdout).toMatch(new RegExp(`^Restored: ${home}\n  archive    Leoflow \\S+`));
     expect(stdout).toContain(`\n  workspace  ${workspace}: 1 file, 2 directories, 0 links, 15 B\n`);
     expect(stdout).toContain('\n             carried over from the previous one: 1 directory (.git, .venv …)\n');
-    expect(stdout).toMatch(/\nStop Leoflow where it runs, and start it again: leoflow lite\nWhat was replaced .*\n$/);
+    expect(stdout).toMatch(
+      /\nStop Leoflow where it runs, and start it again: leoflow lite --home \S+\nWhat was replaced .*\n$/,
+    );
 
     expect(existsSync(join(workspace, 'dags', 'later.py'))).toBe(false);
     expect(readFileSync(join(workspace, '.git', 'HEAD'), 'utf8')).toBe('ref\n');
@@ -94,6 +96,7 @@ describe('with --force', () => {
       manifest: { manifest_version: 1, schema_version: 15 },
       home: install.home,
       parts: ['config', 'workspace', 'datastore'],
+      config: ['config.yaml', 'setup.json'],
       workspace: { path: install.workspace, files: 1, directories: 2, links: 0, bytes: 15 },
       datastore: { cluster: 'running', inPlace: false },
       changes: [],
@@ -103,7 +106,7 @@ describe('with --force', () => {
       status: 0,
     });
     const fields =
-      'carriedOver changes command datastore dryRun durationMs format home manifest parts previous status type workers workspace';
+      'carriedOver changes config command datastore dryRun durationMs format home manifest parts previous status type workers workspace';
     expect(Object.keys(last).sort()).toEqual(fields.split(' '));
   });
 

@@ -250,15 +250,28 @@ describe('where it comes from, and where it goes', () => {
     }
   });
 
-  test('to a disk that is full: it says so', () => {
-    const script = '"$0" "$1" lite list "$2" > /dev/full';
-    const { status, stderr } = spawnSync('bash', ['-c', script, process.execPath, LEOFLOW, archive], {
-      encoding: 'utf8',
-    });
-    expect({ status, stderr }).toEqual({
-      status: 1,
-      stderr: expect.stringContaining('standard output cannot be written'),
-    });
+  test.each(['list', 'inspect', 'diff'])('of %s to a disk that is full: it says so', (name) => {
+    // Differences are output, too.
+    const other = name === 'diff' ? [REFERENCE] : [];
+    const run = (script: string, ...more: string[]) => {
+      const argv = [join(shelf.directory, 'output'), LEOFLOW, 'lite', name, ...more, archive, ...other];
+      return spawnSync('bash', ['-c', script, process.execPath, ...argv], { encoding: 'utf8' });
+    };
+    for (const more of [[], ['--json']]) {
+      // The latter takes the first KiB of what is written.
+      for (const [script, errno] of [
+        ['shift; "$0" "$@" > /dev/full', 'ENOSPC'],
+        ['ulimit -f 1; file=$1; shift; "$0" "$@" > "$file"', 'EFBIG'],
+      ] as const) {
+        const { status, stderr } = run(script, ...more);
+        expect({ name, more, status, stderr }).toEqual({
+          name,
+          more,
+          status: 1,
+          stderr: expect.stringContaining(`standard output cannot be written to: ${errno}`),
+        });
+      }
+    }
   });
 });
 

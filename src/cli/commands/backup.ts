@@ -10,7 +10,7 @@ import { Ping, pingUrl } from '../listeners/ping.js';
 import { createReporter } from '../reporters/reporter.js';
 import { archiveStream, type CommandContext, environmentValue, type Surroundings } from '../streams.js';
 import { backupMessage, backupView } from '../views/backup.js';
-import { type ExcludeSource, readExcludes } from './excludes.js';
+import { type ExcludeSource, excludePattern, readExcludes } from './excludes.js';
 import {
   addInstallOptions,
   addOutputOptions,
@@ -67,7 +67,7 @@ export function backupCommand({ around, finish }: CommandContext): Command {
     )
     .addOption(
       new Option('--exclude <pattern>', 'leave out what matches, in .gitignore syntax; repeatable').argParser(
-        (pattern: string) => void excludes.push({ pattern }),
+        (pattern: string) => void excludes.push(excludePattern(pattern)),
       ),
     )
     .addOption(

@@ -23,7 +23,7 @@ Examples:
 
 Names are as 'leoflow lite list' prints them. With --json, the result goes to standard error.
 Where the content is not what was backed up, the exit status is 1; what was printed then is not to be trusted.
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp([EXIT.incomplete])}`;
 
 /** Builds the command. */
 export function catCommand({ around, finish }: CommandContext): Command {

@@ -7,7 +7,8 @@ import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
 import { createReporter } from '../reporters/reporter.js';
 import type { CommandContext, Surroundings } from '../streams.js';
 import { diffView } from '../views/diff.js';
-import { type ExcludeSource, readExcludes } from './excludes.js';
+import { type ExcludeSource, excludePattern, readExcludes } from './excludes.js';
+import { forReader } from './for-reader.js';
 import {
   addInstallOptions,
   addOutputOptions,
@@ -40,7 +41,7 @@ Examples:
   leoflow lite diff --quiet --exit-code a.tar.gz b.tar.gz
       only the exit status: 1 if there is a difference
 ${environmentHelp()}
-${exitStatusHelp(EXIT.incomplete, 'with --exit-code: there is a difference; or it failed')}`;
+${exitStatusHelp([EXIT.incomplete], 'with --exit-code: there is a difference; or it failed')}`;
 
 /** Builds the command. */
 export function diffCommand({ around, finish }: CommandContext): Command {
@@ -55,10 +56,7 @@ export function diffCommand({ around, finish }: CommandContext): Command {
     .addOption(onlyOption('compare only this part; repeatable'))
     .addOption(
       new Option('--exclude <pattern>', 'with --live: what the backup was told to leave out; repeatable').argParser(
-        (pattern: string, earlier: readonly ExcludeSource[] = []) => [
-          ...earlier,
-          { pattern: required('--exclude', null)(pattern) },
-        ],
+        (pattern: string, earlier: readonly ExcludeSource[] = []) => [...earlier, excludePattern(pattern)],
       ),
     )
     .addOption(new Option('--exit-code', 'end with status 1 if there is a difference'))
@@ -98,13 +96,16 @@ async function runDiff(
     ...(only !== undefined && { only }),
     ...(workers !== undefined && { workers }),
   };
-  return underReporter(
-    await createReporter(diffView, flags, around),
-    async (hooks) => {
-      // Loaded only here: help and usage errors need no engine.
-      const { diff } = await import('../../index.js');
-      return diff({ ...options, ...hooks });
-    },
-    ({ differs }) => (exitCode && differs ? EXIT.failed : EXIT.done),
+  const reporter = await createReporter(diffView, flags, around);
+  return forReader(around, () =>
+    underReporter(
+      reporter,
+      async (hooks) => {
+        // Loaded only here: help and usage errors need no engine.
+        const { diff } = await import('../../index.js');
+        return diff({ ...options, ...hooks });
+      },
+      ({ differs }) => (exitCode && differs ? EXIT.failed : EXIT.done),
+    ),
   );
 }

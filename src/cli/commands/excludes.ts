@@ -6,9 +6,15 @@ import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { UsageError } from '../exit.js';
+import { required } from './options.js';
 
 /** One occurrence of either option. */
 export type ExcludeSource = { pattern: string } | { file: string };
+
+/** The value of an `--exclude`: an empty one, as from an unset shell variable, leaves nothing out. */
+export function excludePattern(pattern: string): ExcludeSource {
+  return { pattern: pattern === '' ? '' : required('--exclude', null)(pattern) };
+}
 
 /**
  * All patterns of these sources, in order; empty lines and comments are gone.

@@ -33,7 +33,7 @@ Examples:
       check what would be extracted, say what would happen, change nothing
 
 Patterns are as for 'leoflow lite list', but may as well begin with the path in the workspace.
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp([EXIT.incomplete])}`;
 
 /** Builds the command. */
 export function extractCommand({ around, finish }: CommandContext): Command {

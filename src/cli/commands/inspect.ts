@@ -7,6 +7,7 @@ import { createReporter } from '../reporters/reporter.js';
 import type { CommandContext, Surroundings } from '../streams.js';
 import { inspectView } from '../views/inspect.js';
 import { ARCHIVE_ARGUMENT, archiveInput } from './archive-input.js';
+import { forReader } from './for-reader.js';
 import {
   addInstallOptions,
   addOutputOptions,
@@ -37,7 +38,7 @@ Examples:
 ${environmentHelp(SUPPORTED_SCHEMA_HELP)}
 
 That an archive could not be restored here is no failure: the exit status is 0.
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp([EXIT.incomplete])}`;
 
 /** Builds the command. */
 export function inspectCommand({ around, finish }: CommandContext): Command {
@@ -64,9 +65,12 @@ async function runInspect(name: string, flags: InspectFlags, around: Surrounding
   const archive = archiveInput(name, around.stdin);
   const { stdout, env } = around;
   const view = inspectView({ bars: stdout.isTTY === true && env.TERM !== 'dumb' });
-  return underReporter(await createReporter(view, flags, around), async (hooks) => {
-    // Loaded only here: help and usage errors need no engine.
-    const { inspect } = await import('../../index.js');
-    return inspect({ ...installOptions(flags, env), ...hooks, archive, top: flags.top });
-  });
+  const reporter = await createReporter(view, flags, around);
+  return forReader(around, () =>
+    underReporter(reporter, async (hooks) => {
+      // Loaded only here: help and usage errors need no engine.
+      const { inspect } = await import('../../index.js');
+      return inspect({ ...installOptions(flags, env), ...hooks, archive, top: flags.top });
+    }),
+  );
 }

@@ -5,11 +5,11 @@ import { Command, Option } from 'commander';
 import { EXIT, exitStatusHelp, UsageError } from '../exit.js';
 import { NamesReporter } from '../reporters/names.js';
 import { createReporter } from '../reporters/reporter.js';
-import { type CommandContext, type Surroundings, watchReader } from '../streams.js';
+import type { CommandContext, Surroundings } from '../streams.js';
 import { listView } from '../views/list.js';
 import { ARCHIVE_ARGUMENT, archiveInput } from './archive-input.js';
+import { forReader } from './for-reader.js';
 import { addOutputOptions, type OutputFlags } from './options.js';
-import { readerStatus } from './reader-status.js';
 import { underReporter } from './under-reporter.js';
 
 interface ListFlags extends OutputFlags {
@@ -35,7 +35,7 @@ of a name, ? any character, [a-z] one of these, [!a-z] none of them, ** any numb
 from what follows. Quote patterns, so that the shell does not read them first. Behind -- one may begin with a dash.
 
 Where a pattern chooses nothing, the exit status is 1.
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp([EXIT.incomplete])}`;
 
 /** Builds the command. */
 export function listCommand({ around, finish }: CommandContext): Command {
@@ -64,11 +64,10 @@ async function runList(
   const archive = archiveInput(name, around.stdin);
   if (patterns.includes('')) throw new UsageError('a pattern must not be empty');
   const { json, long = false, null: isNull = false } = flags;
-  const reader = watchReader(around.stdout);
-  const reporter = json
-    ? await createReporter(listView, flags, around)
-    : new NamesReporter(listView, flags, { long, isNull }, { ...around, reader });
-  try {
+  return forReader(around, async (reader) => {
+    const reporter = json
+      ? await createReporter(listView, flags, around)
+      : new NamesReporter(listView, flags, { long, isNull }, { ...around, reader });
     const status = await underReporter(
       reporter,
       async ({ signal, onEvent }) => {
@@ -78,8 +77,7 @@ async function runList(
       },
       ({ unmatched }) => (unmatched.length === 0 ? EXIT.done : EXIT.failed),
     );
-    return readerStatus(reader, status, around);
-  } finally {
-    reader.stop();
-  }
+    // It was stopped because of its reader.
+    return reader.hadEnough ? EXIT.done : status;
+  });
 }

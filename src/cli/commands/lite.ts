@@ -35,7 +35,7 @@ By itself it runs the datastore of the install until Ctrl-C:
 the scheduler and the user interface come with the Leoflow binary.
 
 Environment:${placeEnvironmentHelp()}
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp([EXIT.incomplete])}`;
 
 /** Builds the command, with an action of its own. */
 export function liteCommand({ around, finish }: CommandContext): Command {

@@ -32,7 +32,7 @@ Environment:
   FORCE_COLOR               colours, also where the output is not a terminal
 
 Where an archive cannot be removed, the others are, and the exit status is 1.
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp([EXIT.incomplete, EXIT.refused])}`;
 
 /** Builds the command. */
 export function pruneCommand({ around, finish }: CommandContext): Command {

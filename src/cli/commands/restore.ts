@@ -52,7 +52,7 @@ Examples:
   leoflow lite restore --recover
       after a power cut in the middle of a restore
 ${environmentHelp(SUPPORTED_SCHEMA_HELP)}
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp([EXIT.incomplete])}`;
 
 /** Builds the command. */
 export function restoreCommand({ around, finish }: CommandContext): Command {
@@ -116,21 +116,24 @@ async function runRestore(flags: RestoreFlags, around: Surroundings): Promise<nu
     );
   }
   const dryRun = flags.dryRun === true;
-  return underReporter(await createReporter(restoreView({ dryRun }), flags, around), async (hooks) => {
-    // Loaded only here: help and usage errors need no engine.
-    const { restore } = await import('../../index.js');
-    return restore({
-      ...installOptions(flags, around.env),
-      ...hooks,
-      input: input === '-' ? around.stdin : input,
-      dryRun,
-      ...(force && { force }),
-      ...(workspace !== undefined && { workspace }),
-      ...(only !== undefined && { only }),
-      ...(discardPrevious && { discardPrevious }),
-      ...(workers !== undefined && { workers }),
-    });
-  });
+  return underReporter(
+    await createReporter(restoreView({ dryRun, ...(flags.home !== undefined && { home: flags.home }) }), flags, around),
+    async (hooks) => {
+      // Loaded only here: help and usage errors need no engine.
+      const { restore } = await import('../../index.js');
+      return restore({
+        ...installOptions(flags, around.env),
+        ...hooks,
+        input: input === '-' ? around.stdin : input,
+        dryRun,
+        ...(force && { force }),
+        ...(workspace !== undefined && { workspace }),
+        ...(only !== undefined && { only }),
+        ...(discardPrevious && { discardPrevious }),
+        ...(workers !== undefined && { workers }),
+      });
+    },
+  );
 }
 
 /** @returns the exit status */

@@ -36,7 +36,7 @@ Examples:
       say what would be made
 
 Environment:${placeEnvironmentHelp()}
-${exitStatusHelp(EXIT.incomplete)}`;
+${exitStatusHelp([EXIT.incomplete])}`;
 
 /** Builds the command. */
 export function setupCommand({ around, finish }: CommandContext): Command {
@@ -46,7 +46,7 @@ export function setupCommand({ around, finish }: CommandContext): Command {
       "Makes a Leoflow Lite install: settings, secrets, links to this machine's PostgreSQL, an empty workspace.\nWhat is there is kept, so it may be run again.",
     )
     .addOption(
-      new Option('--workspace <dir>', 'the workspace of a new install (default: ~/leoflow)').argParser(
+      new Option('--workspace <dir>', 'the workspace of a new install (default: leoflow, beside the home)').argParser(
         required('--workspace'),
       ),
     )
@@ -61,18 +61,25 @@ export function setupCommand({ around, finish }: CommandContext): Command {
 /** @returns the exit status */
 async function runSetup(flags: SetupFlags, around: Surroundings): Promise<number> {
   const { workspace, dryRun, json } = flags;
-  const reporter = await createReporter(setupView, { ...(json && { json }), progress: false }, around);
+  const reporter = await createReporter(setupView(flags.home), { ...(json && { json }), progress: false }, around);
   return underReporter(reporter, async ({ signal, onEvent }) => {
     // Loaded only here: help and usage errors need no engine.
-    const { setup } = await import('../../index.js');
+    const { defaultHome, setup } = await import('../../index.js');
     const options: SetupOptions = {
       ...placeOptions(flags, around.env),
       ...(workspace !== undefined && { workspace }),
     };
     if (dryRun) return setup({ ...options, dryRun, onEvent });
-    const answers =
-      json || !canAsk(around) ? {} : await askFor(await setup({ ...options, dryRun: true }), flags, around, signal);
-    return setup({ ...options, ...answers, onEvent });
+    if (json || !canAsk(around)) return setup({ ...options, onEvent });
+    const { workspace: answer, ...answers } = await askFor(
+      await setup({ ...options, dryRun: true }),
+      flags,
+      around,
+      signal,
+    );
+    // No shell has seen it.
+    const place = answer?.replace(/^~(?=\/|$)/, () => dirname(defaultHome()));
+    return setup({ ...options, ...answers, ...(place !== undefined && { workspace: place }), onEvent });
   });
 }
 
@@ -91,8 +98,7 @@ async function askFor(
   const answers = await ask(Object.values(questions), around, signal);
   const given = Object.fromEntries(Object.keys(questions).map((key, index) => [key, answers[index] ?? '']));
   return {
-    // No shell has seen it.
-    ...(given.workspace && { workspace: given.workspace.replace(/^~(?=\/|$)/, dirname(plan.home)) }),
+    ...(given.workspace && { workspace: given.workspace }),
     ...(given.adminEmail && { adminEmail: given.adminEmail }),
   };
 }

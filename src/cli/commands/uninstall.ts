@@ -36,7 +36,7 @@ Examples:
       without asking
 
 Environment:${placeEnvironmentHelp()}
-${exitStatusHelp(EXIT.incomplete, 'failed, or was not wanted')}`;
+${exitStatusHelp([EXIT.incomplete], 'failed, or was not wanted')}`;
 
 /** Builds the command. */
 export function uninstallCommand({ around, finish }: CommandContext): Command {

@@ -34,7 +34,7 @@ Examples:
   ssh host 'cat snap.tar.gz' | leoflow lite verify -
       from standard input
 ${environmentHelp()}
-${exitStatusHelp(EXIT.incomplete, 'an archive is not good, or it failed')}`;
+${exitStatusHelp([EXIT.incomplete], 'an archive is not good, or it failed')}`;
 
 /** Builds the command. */
 export function verifyCommand({ around, finish }: CommandContext): Command {

@@ -4,6 +4,7 @@
 import type { ConfigChange, RestorePhase, RestoreResult } from '../../index.js';
 import { formatDirectories, printable } from '../format.js';
 import type { Colours } from '../streams.js';
+import { startCommand } from './start-command.js';
 import { dumpText, rowsOf, tableLines, timeText, treeText, versionText } from './table.js';
 import { type PhaseWords, STOPPING, type SummaryStyle, type View } from './view.js';
 
@@ -21,8 +22,12 @@ export const RESTORE_PHASES: Readonly<Record<RestorePhase, PhaseWords>> = {
 /** Those of one that is only tried. */
 const DRY_PHASES = { ...RESTORE_PHASES, stage: { line: 'Checking the archive', name: 'check' } };
 
-/** How a restore is told, or one that is only tried (`--dry-run`). */
-export function restoreView({ dryRun }: { dryRun: boolean }): View<RestorePhase, RestoreResult> {
+/**
+ * How a restore is told, or one that is only tried (`--dry-run`).
+ *
+ * @param options.home as it was named; undefined for the usual one
+ */
+export function restoreView({ dryRun, home }: { dryRun: boolean; home?: string }): View<RestorePhase, RestoreResult> {
   const phases = dryRun ? DRY_PHASES : RESTORE_PHASES;
   return {
     command: 'restore',
@@ -34,7 +39,7 @@ export function restoreView({ dryRun }: { dryRun: boolean }): View<RestorePhase,
       return replaying ? 'Replaying the dump' : phases[phase].line;
     },
     stopping: stoppingRestore,
-    summary: summaryLines,
+    summary: (result, style) => summaryLines(result, style, startCommand(home)),
     lastWord: () => undefined,
   };
 }
@@ -46,14 +51,14 @@ export function stoppingRestore(phase: RestorePhase): string {
   return STOPPING;
 }
 
-function summaryLines(result: RestoreResult, { colours, verbose, phases }: SummaryStyle): string[] {
+function summaryLines(result: RestoreResult, { colours, verbose, phases }: SummaryStyle, start: string): string[] {
   const bytes = (result.workspace?.bytes ?? 0) + (result.datastore?.bytes ?? 0);
   const rows = [
     ...rowsOf('archive', [
       `Leoflow ${versionText(result.manifest)}`,
       `backed up ${momentText(result.manifest.created_at)}`,
     ]),
-    ...rowsOf('config', result.parts.includes('config') ? [`${printable(result.home)}: config.yaml, setup.json`] : []),
+    ...rowsOf('config', result.config.length > 0 ? [`${printable(result.home)}: ${result.config.join(', ')}`] : []),
     ...rowsOf('adapted', result.changes.flatMap(changeTexts)),
     ...rowsOf('workspace', workspaceTexts(result)),
     ...rowsOf('datastore', datastoreTexts(result)),
@@ -61,7 +66,7 @@ function summaryLines(result: RestoreResult, { colours, verbose, phases }: Summa
     ...rowsOf(result.dryRun ? 'replaces' : 'previous', previousTexts(result)),
     ...rowsOf('time', [timeText(bytes, result), ...(verbose ? [phases] : [])]),
   ];
-  return [headline(result, colours), ...tableLines(rows, colours), ...advice(result, colours)];
+  return [headline(result, colours), ...tableLines(rows, colours), ...advice(result, colours, start)];
 }
 
 function headline({ dryRun, home }: RestoreResult, colours: Colours): string {
@@ -115,9 +120,9 @@ function previousTexts({ previous, dryRun }: RestoreResult): string[] {
   return previous.map(({ what, where }) => printable(dryRun ? what : where));
 }
 
-function advice({ dryRun, previous, datastore }: RestoreResult, colours: Colours): string[] {
+function advice({ dryRun, previous, datastore }: RestoreResult, colours: Colours, start: string): string[] {
   if (dryRun) return [];
-  const lines = [`${startText(datastore)} ${colours.bold('leoflow lite')}`];
+  const lines = [startText(datastore, colours.bold(start))];
   if (previous.length > 0) {
     lines.push(
       'What was replaced is kept as listed; removing it frees the space (--discard-previous does so at once).',
@@ -127,14 +132,17 @@ function advice({ dryRun, previous, datastore }: RestoreResult, colours: Colours
 }
 
 /** Whoever has a datastore running has Leoflow running, too, with what it read before. */
-function startText(datastore: RestoreResult['datastore']): string {
+function startText(datastore: RestoreResult['datastore'], start: string): string {
   switch (datastore?.cluster) {
     case 'started':
     case 'provisioned':
-      return 'Start it:';
+      return `Start it: ${start}`;
     case 'running':
-      return 'Stop Leoflow where it runs, and start it again:';
+      return `Stop Leoflow where it runs, and start it again: ${start}`;
+    // Whose server that is, and what runs on it, is not for us to know.
+    case 'external':
+      return 'Where Leoflow runs on this datastore, start it again.';
     default:
-      return 'Start it, or where it runs, start it again:';
+      return `Start it, or where it runs, start it again: ${start}`;
   }
 }

@@ -3,21 +3,24 @@
  */
 import type { SetupResult } from '../../index.js';
 import { printable } from '../format.js';
+import { startCommand } from './start-command.js';
 import { rowsOf, tableLines } from './table.js';
 import { STOPPING, type SummaryStyle, type View } from './view.js';
 
-/** How a setup is told. */
-export const setupView: View<'setup', SetupResult> = {
-  command: 'setup',
-  phases: { setup: { line: 'Setting up', name: 'setup' } },
-  firstPhase: 'setup',
-  liveLine: () => 'Setting up',
-  stopping: () => STOPPING,
-  summary: summaryLines,
-  lastWord: () => undefined,
-};
+/** How a setup is told. @param home as it was named; undefined for the usual one */
+export function setupView(home: string | undefined): View<'setup', SetupResult> {
+  return {
+    command: 'setup',
+    phases: { setup: { line: 'Setting up', name: 'setup' } },
+    firstPhase: 'setup',
+    liveLine: () => 'Setting up',
+    stopping: () => STOPPING,
+    summary: (result, style) => summaryLines(result, style, startCommand(home)),
+    lastWord: () => undefined,
+  };
+}
 
-function summaryLines(result: SetupResult, { colours }: SummaryStyle): string[] {
+function summaryLines(result: SetupResult, { colours }: SummaryStyle, start: string): string[] {
   const { home, workspace, postgres, adminEmail, adminPassword, dryRun, isNew } = result;
   const rows = [
     ...rowsOf('workspace', [printable(workspace)]),
@@ -29,7 +32,7 @@ function summaryLines(result: SetupResult, { colours }: SummaryStyle): string[] 
   const headline = `${colours.green(headlineText(result))} ${printable(home)}`;
   const lines = [headline, ...tableLines(rows, colours)];
   if (adminPassword !== null) lines.push('Note the password: it is not shown again, only its hash is stored.');
-  if (!dryRun) lines.push(`Start it: ${colours.bold('leoflow lite')}`);
+  if (!dryRun) lines.push(`Start it: ${colours.bold(start)}`);
   return lines;
 }
 
