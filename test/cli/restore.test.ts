@@ -106,7 +106,7 @@ describe('with --force', () => {
       status: 0,
     });
     const fields =
-      'carriedOver changes config command datastore dryRun durationMs format home manifest parts previous status type workers workspace';
+      'carriedOver changes command config datastore dryRun durationMs format home manifest parts previous status type workers workspace';
     expect(Object.keys(last).sort()).toEqual(fields.split(' '));
   });
 

@@ -50,6 +50,11 @@ const WRONG_BACKUPS: Wrong[] = [
     'if a file has that name, write ./--level',
   ],
   [
+    ['--exclude', '--quiet'],
+    "--exclude needs a value, but '--quiet' follows it",
+    'if that is the pattern, write \\--quiet',
+  ],
+  [
     ['--exclude-from', '/nonexistent/file'],
     "cannot read the file '/nonexistent/file' of --exclude-from: no such file or directory",
     'the file holds one pattern per line, in the syntax of .gitignore',

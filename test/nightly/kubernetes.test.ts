@@ -11,6 +11,7 @@ interface Container {
   command: string[];
   env: { name: string; valueFrom: { secretKeyRef: { name: string; key: string } } }[];
   volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
+  securityContext: { readOnlyRootFilesystem: boolean };
 }
 interface Pod {
   restartPolicy: string;
@@ -64,6 +65,12 @@ describe('the manifests', () => {
       const { name, key } = valueFrom.secretKeyRef;
       expect(named('Secret', name)?.stringData).toHaveProperty([key]);
     }
+  });
+
+  test('leave a place for temporary files where the root may not be written to', () => {
+    expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: true });
+    const writable = container.volumeMounts.filter(({ readOnly }) => readOnly !== true);
+    expect(writable.map(({ mountPath }) => mountPath)).toEqual(['/leoflow/backups', '/tmp']);
   });
 
   test('keep the address off every command line, run one at a time, and not again', () => {

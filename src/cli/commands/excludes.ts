@@ -6,14 +6,17 @@ import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { UsageError } from '../exit.js';
-import { required } from './options.js';
 
 /** One occurrence of either option. */
 export type ExcludeSource = { pattern: string } | { file: string };
 
-/** The value of an `--exclude`: an empty one, as from an unset shell variable, leaves nothing out. */
+/** The value of an `--exclude`. An empty one, as from an unset shell variable, is none; one that looks like the next option is a slip. */
 export function excludePattern(pattern: string): ExcludeSource {
-  return { pattern: pattern === '' ? '' : required('--exclude', null)(pattern) };
+  if (!pattern.startsWith('--')) return { pattern };
+  throw new UsageError(
+    `--exclude needs a value, but '${pattern}' follows it`,
+    `if that is the pattern, write \\${pattern}`,
+  );
 }
 
 /**
