@@ -22,7 +22,7 @@ export function judge(reports) {
     ...series.flatMap(({ name, points }) =>
       memoryVerdicts(
         points.map(({ section }) => section),
-        `${AXES[name].title}, all points`,
+        `${AXES[name].title}, ${name === 'workers' ? 'up to 2' : 'all points'}`,
       ),
     ),
     ...series.flatMap(linearVerdicts),

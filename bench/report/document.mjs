@@ -189,7 +189,7 @@ function chartBlocks(section, direction, rows) {
 
 /** @param {import('../scaling.mjs').Series} series @returns {Block[]} */
 function seriesBlocks(series) {
-  const { title, axis, per } = AXES[series.name];
+  const { title, axis, per, scale } = AXES[series.name];
   const what = series.name === 'workers' ? 'speed' : 'time';
   const y = series.name === 'workers' ? 'MB/s' : 'seconds';
   /** @type {Extract<Chart, { kind: 'lines' }>['lines']} */
@@ -223,6 +223,7 @@ function seriesBlocks(series) {
     heading(2, `Growth with the ${title}`),
     ...(series.points.every(({ section }) => section.cold) ? [paragraph(COLD)] : []),
     { type: 'table', columns: ['', axis, y, 'peak MiB'], rows },
+    ...series.points.flatMap(({ x, section }) => failedPoints(`${axis} ${x * scale}`, section)),
     ...words.map(paragraph),
     { type: 'chart', chart: { kind: 'lines', title: `${title}: ${what}`, x: axis, y, lines: times } },
     {
@@ -237,6 +238,15 @@ function seriesBlocks(series) {
       },
     },
   ];
+}
+
+/** @param {string} at @param {Section} section @returns {Block[]} */
+function failedPoints(at, section) {
+  return DIRECTIONS.flatMap((direction) =>
+    absentBlocks(section[direction]).map((block) =>
+      block.type === 'paragraph' ? paragraph(`${at}: ${block.text}`) : block,
+    ),
+  );
 }
 
 /** @param {1 | 2 | 3} level @param {string} text @returns {Block} */

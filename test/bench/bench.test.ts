@@ -137,6 +137,18 @@ describe('a tiny bench', () => {
     expect((await bench(['--report', json])).stdout).toContain('Nothing was in the page cache when a run began.');
   });
 
+  test('says of a series which of its points failed', async () => {
+    const report: Report = JSON.parse(readFileSync(join(base, 'report.json'), 'utf8'));
+    const [section] = report.sections.splice(0);
+    if (section === undefined) throw new Error('nothing was measured');
+    for (const result of section.backup) Object.assign(result, { failed: 'no space left', runs: [] });
+    report.scaling = [{ name: 'size', points: [{ x: 2e9, section }] }];
+    const json = join(base, 'failed.json');
+    writeFileSync(json, JSON.stringify(report));
+    const { stdout } = await bench(['--report', json]);
+    expect(stdout).toContain('size of the tree, GB 2: leoflow lite backup failed, and does not count: no space left');
+  });
+
   test('stops on Ctrl-C, and takes everything with it that it has started', async () => {
     const { status, stderr } = await bench(TINY, 'read once');
     expect(status, stderr).toBe(130);
