@@ -58,7 +58,7 @@ export interface ServerFacts {
   version: string;
   num: number;
   database: string;
-  /** `schema_migrations`, quoted and qualified, when there is a table of that name. */
+  /** `schema_migrations`, quoted and qualified, when there is a plain table of that name whose `version` is a whole number. */
   migrations: string | null;
 }
 
@@ -67,7 +67,7 @@ export function majorOf(serverVersionNum: number): number {
   return Math.floor(serverVersionNum / 10_000);
 }
 
-/** A plain table only: reading a view would run whatever its definition calls. */
+/** A view would run what its definition calls, a type of the database's own what it is cast by. */
 const FACTS = `
   SELECT json_build_object(
     'version', current_setting('server_version'),
@@ -75,8 +75,9 @@ const FACTS = `
     'database', current_database(),
     'migrations', (
       SELECT format('%I.%I', n.nspname, c.relname)
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relname = 'schema_migrations' AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+      WHERE c.relname = 'schema_migrations' AND c.relkind = 'r' AND n.nspname !~ '^pg_'
+        AND a.attname = 'version' AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
       ORDER BY n.nspname <> 'public', n.nspname LIMIT 1));`;
 
 /** Asks a server for its facts: one connection, one question. */
@@ -103,6 +104,7 @@ export async function describe(
   };
 }
 
+/** The highest version. Copied, not queried: for a query the planner runs functions in the definitions of the table's indexes. */
 async function readSchemaVersion(
   psql: string,
   connection: Connection,
@@ -112,7 +114,8 @@ async function readSchemaVersion(
 ): Promise<number> {
   if (server.migrations === null) return 0;
   try {
-    return Number(await query(psql, connection, `SELECT coalesce(max(version), 0) FROM ${server.migrations};`, signal));
+    const rows = await query(psql, connection, `COPY ${server.migrations} (version) TO STDOUT;`, signal);
+    return Math.max(...rows.split('\n').map(Number));
   } catch (error) {
     throw queryFailure(source, error);
   }

@@ -1,8 +1,8 @@
 /**
  * Questions to the server, asked through psql: the client that every install already has.
  *
- * SQL goes in by stdin, not on the command line, and is safe to run in a database whose content nobody vouches for: the search path is empty, so
- * that only names of `pg_catalog` resolve unqualified.
+ * SQL goes in by stdin, not on the command line, and is safe to run in a database whose content nobody vouches for, as long as it queries nothing but
+ * the catalog: the search path is empty, so that only names of `pg_catalog` resolve unqualified, and no policy of a table is run.
  */
 import { SnapshotError } from '../errors.js';
 import { run } from './child.js';
@@ -44,7 +44,7 @@ export async function query(
   sql: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const input = `SET search_path = ''; SET lock_timeout = '${LOCK_TIMEOUT}s';\n${sql}\n`;
+  const input = `SET search_path = ''; SET row_security = off; SET lock_timeout = '${LOCK_TIMEOUT}s';\n${sql}\n`;
   const outcome = await run(psql, psqlArguments(connection), { env: connection.env, input, signal });
   if (outcome.status === 0) return outcome.stdout.trimEnd();
   // 1: fatal error of its own, 2: the connection, 3: a statement failed

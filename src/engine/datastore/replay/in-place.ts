@@ -42,7 +42,7 @@ export async function replaceContent(
 ): Promise<void> {
   await requireHarmlessRole(target, signal);
   const { psql, connection, serverVersionNum } = target;
-  const before = `SELECT pg_catalog.txid_current();${endSessions ? END_SESSIONS : ''}${CLEAR}`;
+  const before = `SET LOCAL search_path = ''; SELECT pg_catalog.txid_current();${endSessions ? END_SESSIONS : ''}${CLEAR}`;
   await replay(dump, {
     psql,
     connection,
@@ -87,7 +87,7 @@ const POWERS = `
 
 /** Drops what the role owns outside of extensions. Much of it goes with something else: hence IF EXISTS. */
 const CLEAR = `
-SET LOCAL search_path = ''; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = '60s';
+SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = '60s';
 DO $clear$
 DECLARE statement text;
 BEGIN
