@@ -37,6 +37,7 @@ const OF_THE_ARCHIVE: Partial<Record<SnapshotError['code'], Exclude<Verdict['ver
   CHECKSUM_MISMATCH: 'damaged',
   DUMP_INVALID: 'damaged',
   REPLAY_FAILED: 'damaged',
+  REPLAY_UNSAFE: 'refused',
 };
 
 /**
@@ -115,7 +116,9 @@ class VerifyRun {
     } catch (thrown) {
       throwIfAborted(this.#signal);
       const error = asReadError(thrown);
-      const kind = error instanceof SnapshotError ? OF_THE_ARCHIVE[error.code] : undefined;
+      // For a server that is no place for it, no archive is to blame.
+      const isGround = this.#ground === null && error instanceof SnapshotError && error.code === 'REPLAY_UNSAFE';
+      const kind = error instanceof SnapshotError && !isGround ? OF_THE_ARCHIVE[error.code] : undefined;
       if (!(error instanceof SnapshotError) || kind === undefined) throw error;
       verdict.verdict = kind;
       verdict.problems = [{ code: error.code, message: error.message }];
@@ -184,7 +187,7 @@ class VerifyRun {
     if (sink !== null) verdict.replayed = await this.#replayed(sink, rows);
   }
 
-  /** Waits until the dump is replayed, and drops what it made. @throws REPLAY_FAILED */
+  /** Waits until the dump is replayed, and drops what it made. @throws REPLAY_FAILED, REPLAY_UNSAFE */
   async #replayed(sink: DumpSink, rows: RowCounter): Promise<Verdict['replayed']> {
     sink.end();
     const database = await sink.staged;

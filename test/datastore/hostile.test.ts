@@ -3,7 +3,7 @@ import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ClusterLease, leaseCluster, stageDatabase } from '../../src/engine/datastore/index.js';
+import { type ClusterLease, leaseCluster, replayInPlace, stageDatabase } from '../../src/engine/datastore/index.js';
 import { type Cluster, serverAccount, startCluster } from '../support/postgres.js';
 import { dumpOf, failure, outside, temporaryHome } from './fixtures.js';
 
@@ -163,6 +163,94 @@ describe('a hostile dump fails and has no effect:', () => {
   });
 });
 
+describe('code that the server would run by itself, with the power of whom the tables belong to:', () => {
+  const code = `
+    CREATE FUNCTION public.f() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+    CREATE FUNCTION public.f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+    CREATE FUNCTION public.f(float8, float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT 1.0::float8';
+    CREATE OPERATOR public.!! (RIGHTARG = int, FUNCTION = public.f);
+    CREATE OPERATOR public.@@@ (RIGHTARG = float8, FUNCTION = pg_catalog.dsqrt);
+    CREATE DOMAIN public.d AS text CHECK (pg_catalog.query_to_xml('SELECT 1', true, true, '') IS NOT NULL);
+    CREATE TYPE public.c AS (d public.d); CREATE TYPE public.e AS ENUM ('a', 'b');
+    CREATE TABLE public.t (a int, b text, c float8, e public.e);
+    CREATE TABLE public.p (a int) PARTITION BY LIST (a);
+    CREATE MATERIALIZED VIEW public.m AS SELECT a FROM public.t;
+  `;
+
+  test.each([
+    ['the expression of an index', 'CREATE INDEX i ON public.t ((a + public.f()))', 'index public.i'],
+    ['the predicate of an index', 'CREATE INDEX i ON public.t (a) WHERE public.f(a) = 1', 'index public.i'],
+    [
+      'an index behind a constraint',
+      'ALTER TABLE public.t ADD CONSTRAINT i EXCLUDE USING btree ((public.f(a)) WITH =)',
+      'index public.i',
+    ],
+    ['an index of a partitioned table', 'CREATE INDEX i ON public.p (public.f(a))', 'index public.i'],
+    ['an index of a materialized view', 'CREATE INDEX i ON public.m (public.f(a))', 'index public.i'],
+    ['an operator', 'CREATE INDEX i ON public.t ((OPERATOR(public.!!) a))', 'index public.i'],
+    ['an operator for what the server has', 'CREATE INDEX i ON public.t ((OPERATOR(public.@@@) c))', 'index public.i'],
+    ['a domain, whose check calls what the server has', 'CREATE INDEX i ON public.t ((b::public.d))', 'index public.i'],
+    ['a row with a domain in it', 'CREATE INDEX i ON public.t ((ROW(b)::public.c))', 'index public.i'],
+    ['an array of a domain', 'CREATE INDEX i ON public.t ((ARRAY[b]::public.d[]))', 'index public.i'],
+    ['statistics', 'CREATE STATISTICS public.s ON (a + public.f()), b FROM public.t', 'statistics object public.s'],
+    ['a range', 'CREATE TYPE public.r AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = public.f)', 'type public.r'],
+    [
+      'a cast',
+      "CREATE FUNCTION public.j(public.e) RETURNS json LANGUAGE sql IMMUTABLE AS $$SELECT '1'::json$$; CREATE CAST (public.e AS json) WITH FUNCTION public.j(public.e)",
+      'cast from public.e to json',
+    ],
+    [
+      'a function put into an extension',
+      'CREATE EXTENSION hstore SCHEMA public; ALTER EXTENSION hstore ADD FUNCTION public.f(int); CREATE INDEX i ON public.t (public.f(a))',
+      'index public.i',
+    ],
+    [
+      'a function given away',
+      'GRANT CREATE ON SCHEMA public TO pg_database_owner; ALTER FUNCTION public.f(int) OWNER TO pg_database_owner; CREATE INDEX i ON public.t (public.f(a))',
+      'index public.i',
+    ],
+  ])('%s', async (_, sql, what) => {
+    const before = await outside(cluster);
+    const error = await failure(stageDatabase(lease, dumpOf(`SET search_path = public;${code}${sql};`)));
+    expect({ code: error.code, kind: error.kind, message: error.message }).toEqual({
+      code: 'REPLAY_UNSAFE',
+      kind: 'refused',
+      message: `the dump brings code that the server would run by itself, with the power of the install's role: ${what}`,
+    });
+    expect(error.hint).toContain('--dsn');
+    expect(await outside(cluster)).toBe(before);
+  });
+
+  test('all else is replayed', async () => {
+    const staged = await stageDatabase(
+      lease,
+      dumpOf(`SET search_path = public; CREATE EXTENSION hstore; CREATE EXTENSION citext;${code}
+        CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+        CREATE DOMAIN email AS text CHECK (VALUE ~ '@');
+        CREATE TYPE span AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi);
+        CREATE TABLE u (id int DEFAULT f(), mail email, e e, h hstore, s span, n text CHECK (f() = 1), g int GENERATED ALWAYS AS (f(id)) STORED);
+        CREATE TRIGGER touch BEFORE INSERT ON u FOR EACH ROW EXECUTE FUNCTION touch();
+        CREATE INDEX ON u (lower(mail), (n::citext)) WHERE e = 'a' OR e = ANY ('{a,b}'::e[]);
+        CREATE INDEX ON u ((h -> 'a')); CREATE INDEX ON u USING gin (h); CREATE INDEX ON u USING gist (s);
+        CREATE STATISTICS st ON (length(n)), id FROM u;
+        INSERT INTO u (mail, e) VALUES ('a@b', 'a');`),
+    );
+    expect(await cluster.psql('SELECT count(*) FROM u', staged.name)).toBe('1');
+    await staged.discard();
+  });
+
+  test('is no danger where the dump is replayed in place', async () => {
+    await cluster.psql('CREATE ROLE tenant LOGIN', 'postgres');
+    await cluster.psql('CREATE DATABASE tenancy OWNER tenant', 'postgres');
+    const dsn = cluster.urlOf('tenancy').replace('leoflow@', 'tenant@');
+    const index = 'SET search_path = public; CREATE INDEX i ON t (f(a));';
+    await replayInPlace(await leaseCluster({ home, dsn }), dumpOf(code + index), { endSessions: false });
+    expect(await cluster.psql("SELECT to_regclass('i')", 'tenancy')).toBe('i');
+    await cluster.psql('DROP DATABASE tenancy; ', 'postgres');
+    await cluster.psql('DROP ROLE tenant', 'postgres');
+  });
+});
+
 /** Definitions that would spring if a superuser touched the tables. */
 const BOOBY_TRAPS = `
 CREATE FUNCTION public.spring() RETURNS int LANGUAGE plpgsql AS $$
@@ -176,7 +264,6 @@ CREATE FUNCTION public.stable() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT pu
 CREATE FUNCTION public.trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.spring(); RETURN NEW; END $$;
 CREATE TABLE public.t (a int DEFAULT public.spring(), b int, CHECK (public.stable() = 1));
 INSERT INTO public.t VALUES (1, 1);
-CREATE INDEX ON public.t ((b + public.stable())) WHERE public.stable() = 1;
 CREATE TRIGGER t AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.t EXECUTE FUNCTION public.trigger();
 CREATE VIEW public.schema_migrations AS SELECT public.spring()::bigint AS version;
 CREATE MATERIALIZED VIEW public.m AS SELECT public.spring();

@@ -66,6 +66,18 @@ describe('on the server of the home, where it runs', () => {
     expect(await outside()).not.toContain('leoflow_staged');
   });
 
+  test('one with code that a server would run by itself is refused, and the next one is looked at', async () => {
+    const before = await outside();
+    const sql = `CREATE FUNCTION public.f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+      CREATE TABLE public.own (a text); CREATE INDEX own_f ON public.own (public.f(a));`;
+    const archives = [shelf.put(dumpOf(sql), 'own'), shelf.put(archive, 'next')];
+    const [own, next] = (await verify({ archives, deep: true, home: install.home })).verdicts;
+    expect(own && said(own)).toMatchObject({ verdict: 'refused', codes: ['REPLAY_UNSAFE'], entries: [] });
+    expect(own?.problems[0]?.message).toContain('index public.own_f');
+    expect(next?.verdict).toBe('good');
+    expect(await outside()).toBe(before);
+  });
+
   test('a damaged archive: the replay is broken off', async () => {
     const before = await outside();
     const bytes = Buffer.from(archive);

@@ -24,7 +24,7 @@ export interface StagedDatabase {
  * Replays a plain dump into a new database, in one transaction, as a temporary role that can reach nothing else. When it throws, nothing of it is left.
  *
  * @param options `name`: of the new database, where the caller has written it down before ({@link stagedName})
- * @throws `REPLAY_FAILED` with the line of the dump and psql's words, `INTERRUPTED`, whatever the source of the dump throws
+ * @throws `REPLAY_FAILED` with the line of the dump and psql's words, `REPLAY_UNSAFE`, `INTERRUPTED`, whatever the source of the dump throws
  */
 export async function stageDatabase(
   lease: ClusterLease,

@@ -3,11 +3,11 @@
  *
  *     create role (no superuser, random password) and database (owned by it)
  *     psql as that role, locked, one transaction        → nothing of the server but this database is in its reach
- *     look at the database from outside                 → the dump changed nothing of how others connect to it
+ *     look at the database from outside                 → the dump changed nothing of how others connect to it, and the server runs nothing of it
  *     hand everything over to the real role, drop the temporary one
  *
  * The session is opened as that role, not by SET ROLE from a mightier one, so no RESET brings anything back. After the handover the objects belong to a
- * role that may be a superuser; therefore nothing of them is run or even read here: no ANALYZE, no view, no function, no table.
+ * role that may be a superuser; therefore nothing of them is run or even read here: no ANALYZE, no view, no function, no table. Nor may autovacuum.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { SnapshotError, throwIfAborted } from '../../errors.js';
@@ -17,6 +17,7 @@ import { redirect } from '../connection.js';
 import { identifier, literal } from '../psql.js';
 import { carryOver, databaseOptions } from './database-properties.js';
 import { replay } from './locked-psql.js';
+import { requireNoUnaskedCode } from './unasked-code.js';
 
 /** What a staged database is called before the random part of its name. */
 export const STAGED_PREFIX = 'leoflow_staged_';
@@ -40,7 +41,7 @@ export interface StageTarget extends Admin {
  * Replays a plain dump into a new database. When it throws, neither the database nor the role is left.
  *
  * @param name of the new database, from {@link stagedName}
- * @throws `REPLAY_FAILED`, `DATASTORE_QUERY`, `INTERRUPTED`, whatever the source of the dump throws
+ * @throws `REPLAY_FAILED`, `REPLAY_UNSAFE`, `DATASTORE_QUERY`, `INTERRUPTED`, whatever the source of the dump throws
  */
 export async function stage(
   target: StageTarget,
@@ -55,6 +56,7 @@ export async function stage(
     const connection = redirect(target.maintenance, { dbname: name, role });
     await replay(dump, { psql: target.psql, connection, serverVersionNum: target.serverVersionNum, signal });
     await requireUntouched(target, name);
+    await requireNoUnaskedCode(target, name);
     await handOver(target, name, role.name);
   } catch (error) {
     // A server that died keeps what it has; the next restore sweeps it.
