@@ -12,8 +12,8 @@ import { wordsOf } from '../psql.js';
  * The first thing that calls code of the dump's. What the server and its extensions bring belongs to role 10, in every cluster, and no dump can give that
  * role anything.
  *
- * All that an expression calls stands in its tree by number; pg_depend does not have all of it (a type that JSON_VALUE returns, whose checks it runs).
- * Enums have no checks, and a column's value has passed its own. Casts to JSON are called where JSON is built, and stand in no tree.
+ * All that an expression calls stands in its tree by number; pg_depend is for DROP, and promises less (of a type that JSON_VALUE returns, say). Enums have
+ * no checks, and a column's value has passed its own. A cast to JSON may be looked up where JSON is built: that stands in no tree, so casts are refused.
  */
 const UNASKED = `
   WITH code AS (
