@@ -1,6 +1,7 @@
 /**
  * Backup: a whole install into one archive.
  *
+ *     refuse where a restore was broken off in its commit
  *     read the install, ask the datastore, open the output          nothing is written before all three answer; one that is stopped may be started
  *     at once:
  *       pg_dump → slices → compress (workers) → spool               one consistent snapshot; the datastore is let go
@@ -14,7 +15,7 @@
  */
 import { hash as hashOf } from 'node:crypto';
 import { hostname, tmpdir } from 'node:os';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import {
   type ArchiveOutput,
   type ArchivePath,
@@ -48,6 +49,7 @@ import { neverArchived } from './never-archived.js';
 import type { BackupOptions, BackupResult } from './options.js';
 import { PackedWorkspace } from './packed-workspace.js';
 import { availableWorkers, WorkerPool } from './pool.js';
+import { requireNothingUnfinished } from './recovery.js';
 import { VERSION } from './version.js';
 import { type ExclusionRules, WorkspaceWalk } from './workspace/index.js';
 
@@ -75,7 +77,9 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
   throwIfAborted(signal);
 
   emit({ type: 'phase', phase: 'prepare' });
-  const install = await readInstall(options.home ?? (await defaultHome()));
+  const home = resolve(options.home ?? defaultHome());
+  await requireNothingUnfinished(home);
+  const install = await readInstall(home);
   let warn = (warning: Warning) => emit({ type: 'warning', warning });
   const lease = await leaseDatastore({
     namedHome: install.namedHome,

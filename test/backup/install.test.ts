@@ -2,6 +2,8 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { breakOff } from '../restore/broken-off.js';
+import { recover } from '../restore/faults.js';
 import { readArchive } from '../support/archive.js';
 import { backup, lastJson, leoflow, underModes } from '../support/cli.js';
 import { failingBackup } from '../support/failures.js';
@@ -55,6 +57,25 @@ describe('the home', () => {
     });
     expect({ status, error }).toEqual({ status: 1, error: `the Leoflow home ${home} is a file, not a directory` });
   });
+});
+
+test('a restore to the home was broken off in its commit', async () => {
+  for (const argv of [[], ['--start-datastore']]) {
+    const { home, workspace, dsn } = install.another();
+    await breakOff(home, workspace);
+    const datastore = argv.length === 0 ? ['--dsn', dsn] : [];
+    const { status, error, hint } = await failingBackup(install, ['--home', home, ...datastore, ...argv]);
+    // Before it is noticed that there is no workspace.
+    expect({ status, error, hint }).toEqual({
+      status: 4,
+      error: `a restore to ${home} was broken off in its commit`,
+      hint: 'finish or undo it first: leoflow lite restore --recover',
+    });
+    await recover({ home });
+    if (argv.length > 0) continue;
+    await backup({ home, dsn, output: install.archive });
+    rmSync(install.archive);
+  }
 });
 
 describe('config.yaml', () => {
