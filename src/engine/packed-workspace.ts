@@ -22,6 +22,7 @@ import { inOrder, type WorkerPool } from './pool.js';
 import {
   buffersOf,
   cutBlocks,
+  type EntryTable,
   type GroupResult,
   openForReading,
   readWarning,
@@ -86,7 +87,16 @@ export class PackedWorkspace {
   async *members(): AsyncGenerator<PackedMember> {
     // Each worker has one task at hand, one waiting, and one whose turn to be written has not come.
     for await (const packed of inOrder(this.#jobs(), 3 * this.#packing.pool.workers)) {
-      yield packed.type === 'group' ? this.#group(packed.result) : this.#segment(packed);
+      if (packed.type === 'segment') {
+        yield this.#segment(packed);
+        continue;
+      }
+      let { result } = packed;
+      yield this.#group(result);
+      while (result.rest !== null) {
+        result = await this.#pack(result.rest);
+        yield this.#group(result);
+      }
     }
   }
 
@@ -100,14 +110,7 @@ export class PackedWorkspace {
     const { pool, root, level, walk, buffers, onWarning } = this.#packing;
     for await (const cut of cutBlocks(walk.entries())) {
       if (cut.type === 'group') {
-        const { table } = cut;
-        yield async () => {
-          const target = buffers.take();
-          return {
-            type: 'group',
-            result: await pool.run('group', { root, table, level, target }, [target, ...buffersOf(table)]),
-          };
-        };
+        yield async () => ({ type: 'group', result: await this.#pack(cut.table) });
         continue;
       }
       const path = join(root, cut.row.path);
@@ -145,6 +148,13 @@ export class PackedWorkspace {
         };
       }
     }
+  }
+
+  /** Packs a group, as much of it as fits a block. */
+  #pack(table: EntryTable): Promise<GroupResult> {
+    const { pool, root, level, buffers } = this.#packing;
+    const target = buffers.take();
+    return pool.run('group', { root, table, level, target }, [target, ...buffersOf(table)]);
   }
 
   #group(result: GroupResult): PackedMember {

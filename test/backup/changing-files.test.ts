@@ -15,13 +15,15 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { compressMember } from '../../src/engine/archive/index.js';
 import { rowsOf } from '../../src/engine/workspace/entry-table.js';
 import { scanShards } from '../../src/engine/workspace/scan.js';
 import { WorkspaceWalk } from '../../src/engine/workspace/walk.js';
-import type { BackupEvent, BackupResult, Warning } from '../../src/index.js';
-import { checkSums, membersOf, readArchive, untar } from '../support/archive.js';
-import { backup, SlowReader, startLeoflow, underModes } from '../support/cli.js';
+import type { BackupEvent, BackupResult, DiffEvent, Difference, Warning } from '../../src/index.js';
+import { checkSums, entriesOf, membersOf, readArchive, untar } from '../support/archive.js';
+import { SlowReader, startLeoflow, underModes } from '../support/cli.js';
 import { createInstall, type TestInstall } from '../support/install.js';
+import { backup, diff, verify } from '../support/library.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
 import { MIB, put } from '../support/tree.js';
 
@@ -38,7 +40,9 @@ afterAll(() => install?.remove());
 
 interface Outcome {
   result: BackupResult;
+  home: string;
   workspace: string;
+  archive: string;
   /** Content of a file in the archive; undefined when it is not there. */
   content(path: string): Buffer | undefined;
   names: string[];
@@ -65,7 +69,28 @@ async function whilePacking(
   };
   const result = await backup({ home, dsn, output, workers: 1, onEvent });
   expect(changed).toBe(true);
-  return { result, workspace, ...proved(output) };
+  return { result, home, workspace, archive: output, ...proved(output) };
+}
+
+/** The index says where the member begins that an entry begins in. */
+function expectIndexed(archive: string): void {
+  const members = membersOf(readFileSync(archive));
+  const entries = entriesOf(Buffer.concat(members.map(({ block }) => block)));
+  const index = entries.find(({ name }) => name === 'INDEX.jsonl')?.content.toString() ?? '';
+  const said = new Map<string, number>();
+  let member = -1;
+  for (const line of index.trimEnd().split('\n')) {
+    const { at = member, n } = JSON.parse(line) as { at?: number; n?: string };
+    member = at;
+    if (n !== undefined) said.set(n, member);
+  }
+  expect([...said.keys()]).toEqual(entries.slice(0, -2).map(({ name }) => name));
+  let start = 0;
+  for (const { offset, block } of members) {
+    const here = entries.filter((entry) => entry.offset >= start && entry.offset < start + block.length);
+    for (const { name } of here) if (said.has(name)) expect([name, said.get(name)]).toEqual([name, offset]);
+    start += block.length;
+  }
 }
 
 /** What is in an archive that its own checksums prove. */
@@ -123,6 +148,41 @@ describe('a small file, between the scan and its turn,', () => {
     onlyWarning(outcome, 'changed', 'z', 'it changed while it was read');
   });
 
+  test.each<[what: string, count: number, make: (path: string) => void, grow: (path: string) => void]>([
+    ['grows', 40, (path) => put(path, 'x'), (path) => writeFileSync(path, Buffer.alloc(0.9 * MIB, path))],
+    [
+      'is a link, and its target grows',
+      2000,
+      (path) => symlinkSync('x', path),
+      (path) => {
+        rmSync(path);
+        symlinkSync('x'.repeat(4000), path);
+      },
+    ],
+  ])('%s with all those beside it: they get the blocks that they need', async (_, count, make, grow) => {
+    const names = Array.from({ length: count }, (_, n) => `z${1000 + n}`);
+    const outcome = await whilePacking(
+      (workspace) => {
+        for (const name of names) make(join(workspace, name));
+      },
+      (workspace) => {
+        // Some stay as they are, so that not every block begins with one that grew.
+        for (const [n, name] of names.entries()) if (n % 8 > 0) grow(join(workspace, name));
+      },
+    );
+    expect(outcome.names).toEqual(['', FILLER, ...names]);
+    expectNoWarning(outcome);
+    const { home, archive } = outcome;
+    expectIndexed(archive);
+    const { verdicts } = await verify({ archives: [archive], workers: 2 });
+    expect(verdicts).toMatchObject([{ verdict: 'good' }]);
+    const differences: Difference[] = [];
+    const onEvent = (event: DiffEvent) => void (event.type === 'difference' && differences.push(event.difference));
+    await diff({ from: archive, to: null, home, only: ['workspace'], workers: 2, onEvent });
+    // The time of the directory, and of links, is that of the scan.
+    expect(differences.filter((one) => !('aspects' in one) || one.aspects.join() !== 'mtime')).toEqual([]);
+  });
+
   test('vanishes', async () => {
     const outcome = await whilePacking(small, (workspace) => rmSync(join(workspace, 'z')));
     expect(outcome.names).toEqual(['', FILLER]);
@@ -168,6 +228,11 @@ describe('a small file, between the scan and its turn,', () => {
       onlyWarning(outcome, 'changed', 'z', 'it was replaced by something that is no file, it is left out');
     }
   });
+});
+
+test('a block that no reader would take is never made', () => {
+  expect(() => compressMember(Buffer.alloc(8 * MIB), 'entries', 1)).not.toThrow();
+  expect(() => compressMember(Buffer.alloc(8 * MIB + 512), 'entries', 1)).toThrow('no reader would take it');
 });
 
 describe('a link, between the scan and its turn,', () => {

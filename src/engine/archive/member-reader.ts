@@ -8,6 +8,7 @@ import {
   type BlockKind,
   HEADER_BYTES,
   KIND_BYTE,
+  MAX_BLOCK_BYTES,
   RECORD_BYTES,
   SEAL_AT,
   sealOf,
@@ -24,9 +25,6 @@ export interface Member {
   /** Size of the block after inflating. */
   blockBytes: number;
 }
-
-/** No writer makes larger blocks; a member that claims one is a bomb. */
-export const MAX_BLOCK_BYTES = 8 << 20;
 
 /** A block that deflate makes nothing of takes 5 bytes more for each 65,535. */
 export const MAX_MEMBER_BYTES = MAX_BLOCK_BYTES + (64 << 10);

@@ -24,6 +24,9 @@ export const KIND_BYTE: Record<BlockKind, number> = { entries: 0x45, first: 0x46
 /** Most bytes of entries that are grouped into one block, and of a file's content in one segment. */
 export const BLOCK_BYTES = 1 << 20;
 
+/** No writer makes larger blocks (docs/format.md); a member that claims one is a bomb. */
+export const MAX_BLOCK_BYTES = 8 << 20;
+
 /** Size of a tar record: everything in a tar archive is a multiple of it. */
 export const RECORD_BYTES = 512;
 
@@ -59,7 +62,7 @@ const STORED_HEADER_BYTES = 5;
 /**
  * Compresses a block into a gzip member.
  *
- * @param block whole tar records
+ * @param block whole tar records, at most {@link MAX_BLOCK_BYTES}
  * @param level deflate level, 1 to 9
  * @param target where the member goes, if it fits; otherwise a new buffer is made
  * @returns the member, alone in its ArrayBuffer, so that it can be transferred to another thread
@@ -70,6 +73,7 @@ export function compressMember(
   level: number,
   target?: ArrayBuffer,
 ): Uint8Array<ArrayBuffer> {
+  if (block.length > MAX_BLOCK_BYTES) throw new Error(`a block of ${block.length} bytes: no reader would take it`);
   const deflated = isIncompressible(block)
     ? null
     : deflateRawSync(block, { level, memLevel: 9, chunkSize: CHUNK_BYTES });

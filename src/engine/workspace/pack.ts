@@ -22,7 +22,7 @@ import {
 } from '../archive/index.js';
 import { systemErrorCode, systemErrorText } from '../errors.js';
 import type { Warning } from '../events.js';
-import { type EntryRow, type EntryTable, rowOf, wholeSeconds } from './entry-table.js';
+import { type EntryRow, type EntryTable, joinTables, rowOf, sliceTable, wholeSeconds } from './entry-table.js';
 
 /** Small entries for one block. */
 export interface GroupTask {
@@ -41,6 +41,8 @@ export interface GroupResult {
   checksums: string;
   /** Lines for INDEX.jsonl, of all entries. */
   index: string;
+  /** Entries for another task, where files have grown since the scan and these no longer fit the block. */
+  rest: EntryTable | null;
   files: number;
   directories: number;
   symlinks: number;
@@ -79,12 +81,13 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 /** Reads of a file that keeps changing before it is taken as it is. */
 const ATTEMPTS = 2;
 
-/** Packs small entries into one member. */
+/** Packs small entries into one member: all of them, or the first ones that fit a block as they are now. */
 export async function packGroup({ root, table, level, target }: GroupTask): Promise<GroupResult> {
   const result: GroupResult = {
     member: null,
     checksums: '',
     index: '',
+    rest: null,
     files: 0,
     directories: 0,
     symlinks: 0,
@@ -110,6 +113,10 @@ export async function packGroup({ root, table, level, target }: GroupTask): Prom
         result.checksums += checksumLine(hash('sha256', content, 'hex'), entry.name);
       }
     } catch (error) {
+      if (error instanceof BlockFull) {
+        result.rest = joinTables([sliceTable(table, index, table.ends.length)]);
+        break;
+      }
       result.warnings.push(readWarning(path, error));
     }
   }
@@ -161,6 +168,9 @@ class Replaced extends Error {
   }
 }
 
+/** What comes next does not fit the block any more. */
+class BlockFull extends Error {}
+
 /** Opens a file for reading, and nothing but a file. @throws system errors, or one that {@link readWarning} knows */
 export function openForReading(path: string): { fd: number; stats: BigIntStats } {
   const fd = openSync(path, OPEN_FLAGS);
@@ -192,6 +202,8 @@ function readEntry(row: EntryRow, path: string, warnings: Warning[]): Entry | nu
   if (kind === 'directory') return header;
   if (kind === 'symlink') {
     const target = readLink(path);
+    // It stands in the header, but can have grown as a file can.
+    takeScratch(target.length);
     if (isUtf8(target)) return { ...header, linkname: target.toString() };
     warnings.push({
       code: 'not-utf8',
@@ -209,9 +221,11 @@ function readEntry(row: EntryRow, path: string, warnings: Warning[]): Entry | nu
 /** Reads a file as it is at one moment; where it keeps changing, its planned size at most. */
 function readSmallFile(path: string, row: EntryRow): { content: Buffer; mtime: number; changed: boolean } {
   const fd = openSync(path, OPEN_FLAGS);
+  const { used } = scratch;
   try {
     let { size, mtimeNs } = row;
     for (let attempt = 1; ; attempt += 1) {
+      scratch.used = used;
       const content = takeScratch(size);
       const read = readFully(fd, content, 0);
       const now = fstatSync(fd, { bigint: true });
@@ -237,16 +251,17 @@ function readSmallFile(path: string, row: EntryRow): { content: Buffer; mtime: n
  * A task runs alone in its thread, and nothing of it outlives the task.
  */
 const scratch = {
-  /** Content of the files of one group; what does not fit gets a buffer of its own. */
+  /** Content of the files of one block: a group has no more than fits, unless they have grown. */
   content: Buffer.allocUnsafeSlow(BLOCK_BYTES),
   used: 0,
   /** A block: content and headers, which in the worst case (empty files with long names) are several records each. */
   block: Buffer.allocUnsafeSlow(2 * BLOCK_BYTES),
 };
 
+/** @throws BlockFull; never for a single entry */
 function takeScratch(size: number): Buffer {
   const from = scratch.used;
-  if (from + size > scratch.content.length) return Buffer.allocUnsafe(size);
+  if (from + size > scratch.content.length) throw new BlockFull();
   scratch.used += size;
   return scratch.content.subarray(from, from + size);
 }
