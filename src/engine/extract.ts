@@ -22,6 +22,7 @@ import { interrupted, SnapshotError, systemErrorText, throwIfAborted } from './e
 import { Extraction } from './extraction.js';
 import { lockInstall } from './install-lock.js';
 import { type Journal, type Rename, readJournal } from './journal.js';
+import { requireOfExtraction } from './journal-bounds.js';
 import { type OpenedArchive, openArchive } from './opened-archive.js';
 import { giveTo, MadeDirectories, ownerOf } from './ownership.js';
 import { availableWorkers, WorkerPool } from './pool.js';
@@ -111,7 +112,7 @@ class ExtractRun {
 
   /** Undoes an extraction to this place that was broken off while it moved, and removes what killed ones have left. */
   async recover(): Promise<void> {
-    const journal = await readJournal(this.#site.home);
+    const journal = await this.#journal();
     if (journal !== null) {
       const { outcome, leftOver } = await resume(this.#site, journal);
       this.#note(`an earlier extraction that was broken off was ${outcome} first`);
@@ -122,7 +123,7 @@ class ExtractRun {
 
   /** The same for a dry run, which only says so. */
   async sayUnfinished(): Promise<void> {
-    if ((await readJournal(this.#site.home)) === null) return;
+    if ((await this.#journal()) === null) return;
     this.#note('an earlier extraction to this directory was broken off; the next one that is meant undoes it first');
   }
 
@@ -197,6 +198,13 @@ class ExtractRun {
 
   get #site() {
     return { home: `${this.#context.ground.site}.extract`, cluster: null };
+  }
+
+  /** The journal of an extraction to this place that was broken off. @throws RECOVERY_FAILED where it is something else */
+  async #journal(): Promise<Journal | null> {
+    const journal = await readJournal(this.#site.home);
+    if (journal !== null) await requireOfExtraction(this.#site.home, this.#context.ground, journal);
+    return journal;
   }
 
   #note(message: string): void {

@@ -12,6 +12,7 @@ import type { RestoreEvent } from './events.js';
 import { defaultHome } from './install/index.js';
 import { lockInstall } from './install-lock.js';
 import { type Journal, readJournal } from './journal.js';
+import { requireOfRestore } from './journal-bounds.js';
 import type { RecoverOptions, RecoverResult } from './options.js';
 
 /**
@@ -66,6 +67,7 @@ async function resumeFrom(
   options: RecoverOptions,
   emit: (event: RestoreEvent) => void,
 ): Promise<RecoverResult['outcome']> {
+  await requireOfRestore(home, journal);
   const cluster = journal.datastore === null ? null : await reach(journal.datastore, journal, home, options);
   try {
     const { outcome, leftOver } = await resume({ home, cluster }, journal);

@@ -11,7 +11,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { removeTree } from './remove-tree.js';
 
-const NAME = /^\.(.+)\.leoflow-([0-9a-f]{8})-(\d+)-([0-9a-f]{8})-\d+\.partial$/s;
+const NAME = /^\.(.*)\.leoflow-([0-9a-f]{8})-(\d+)-([0-9a-f]{8})-\d+\.partial$/s;
 let sequence = 0;
 
 /** A new name for a temporary of `name`, beside it. */
@@ -23,6 +23,11 @@ export function temporaryName(name: string): string {
 /** Whether a file name is that of a temporary of this program, dead or alive. */
 export function isTemporaryName(name: string): boolean {
   return NAME.test(name);
+}
+
+/** Whether a file name is that of a temporary of `name`. */
+export function isTemporaryOf(file: string, name: string): boolean {
+  return NAME.exec(file)?.[1] === stemOf(name);
 }
 
 /** Removes the temporaries (files, staging directories) of dead processes of this machine from a directory. */

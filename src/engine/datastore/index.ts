@@ -21,7 +21,7 @@ export { findPrograms, PROGRAMS, type ProgramDirectory } from './programs.js';
 export { type DumpHeader, HEADER_SIZE, parseDumpHeader, requireServerFor } from './replay/dump-header.js';
 export { requirePsqlWithRestrict } from './replay/restrict.js';
 export { RowCounter } from './replay/row-counter.js';
-export { stagedName } from './replay/sandbox.js';
+export { isStagedName, stagedName } from './replay/sandbox.js';
 export {
   dropDatabase,
   listSessions,

@@ -15,10 +15,9 @@ export function asExtractError(error: unknown, to: string): unknown {
           ? new SnapshotError(code, message, { hint: writeHint(to), cause })
           : error;
       case 'RECOVERY_FAILED':
-        return new SnapshotError(code, message, {
-          hint: 'see to what stands in the way, then extract to the same directory again: it goes on where this one stopped',
-          cause,
-        });
+        return error.hint?.includes('--recover') === true
+          ? new SnapshotError(code, message, { hint: RECOVER_HINT, cause })
+          : error;
       default:
         return error;
     }
@@ -33,6 +32,9 @@ export function asExtractError(error: unknown, to: string): unknown {
     { hint: isFull ? fullHint(to) : writeHint(to), cause: error },
   );
 }
+
+const RECOVER_HINT =
+  'see to what stands in the way, then extract to the same directory again: it goes on where this one stopped';
 
 function fullHint(to: string): string {
   return `free some space where ${to} is, or extract to another file system; nothing was changed`;

@@ -28,6 +28,11 @@ export function stagedName(): string {
   return STAGED_PREFIX + randomBytes(6).toString('hex');
 }
 
+/** Whether a database is called as one is that {@link stagedName} names. */
+export function isStagedName(name: string): boolean {
+  return new RegExp(`^${STAGED_PREFIX}[0-9a-f]{12}$`).test(name);
+}
+
 /** What staging needs to know of a server. */
 export interface StageTarget extends Admin {
   /** 150018. */
