@@ -144,9 +144,20 @@ async function tidy(site: CommitSite, journal: Journal): Promise<SnapshotError |
   const failures: unknown[] = [];
   const attempt = (step: Promise<void>) => step.catch((error: unknown) => void failures.push(error));
   for (const path of goes.paths) await attempt(removeTree(path));
-  for (const name of goes.databases) await attempt(dropDatabase(leaseOf(site), name));
+  for (const name of goes.databases) await attempt(drop(site, name));
+  // Where it stays, the next restore tries again, and puts its own in its place.
   if (failures.length === 0) await attempt(removeJournal(site.home));
-  return failures.length === 0 ? null : leftOver(failures[0]);
+  return failures.length === 0 ? null : leftOver(failures);
+}
+
+async function drop({ cluster }: CommitSite, name: string): Promise<void> {
+  try {
+    // To tidy up, a recovery does without the datastore where it has to.
+    if (cluster === null) throw new Error('its datastore cannot be reached');
+    await dropDatabase(cluster, name);
+  } catch (error) {
+    throw new Error(`the database ${name} (${wordsOf(error)})`, { cause: error });
+  }
 }
 
 /** Does one move of the commit. */
@@ -228,9 +239,10 @@ function inDoubt(error: unknown, cause: unknown): SnapshotError {
   });
 }
 
-function leftOver(error: unknown): SnapshotError {
-  return new SnapshotError('RECOVERY_FAILED', `something is left over that could not be removed: ${wordsOf(error)}`, {
+function leftOver(errors: readonly unknown[]): SnapshotError {
+  const words = errors.map(wordsOf).join('; ');
+  return new SnapshotError('RECOVERY_FAILED', `something is left over that could not be removed: ${words}`, {
     hint: 'remove it by hand, or see to what stands in the way and run: leoflow lite restore --recover',
-    cause: error,
+    cause: errors[0],
   });
 }

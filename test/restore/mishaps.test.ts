@@ -3,9 +3,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RestoreEvent } from '../../src/index.js';
 import { untar } from '../support/archive.js';
+import { startCluster } from '../support/postgres.js';
 import { look } from '../support/tree.js';
-import { COMMIT, type Fault, recover, runRestore } from './faults.js';
+import { COMMIT, type Fault, recover, restore, runRecovery, runRestore } from './faults.js';
 import { Trial } from './trial.js';
 
 let trial: Trial;
@@ -177,6 +179,40 @@ describe('a PostgreSQL that dies', () => {
     expect(await trial.install.strays()).not.toEqual([]);
     expect((await recover({ home: trial.install.home })).outcome).toBe('finished');
     await trial.completed(target);
+  });
+});
+
+describe('a datastore that is not there when a restore that was broken off is to be tidied up', () => {
+  test.each([
+    ['committed', COMMIT.tidying, 'leoflow_dev_before_restore_'],
+    ['undone', COMMIT.beforeSwap, 'leoflow_staged_'],
+  ] as const)('%s: the database that stays is named, and no restore is held up', async (state, fault, name) => {
+    const { home, base } = trial.install;
+    const { target } = await trial.attempt({ ...fault, signal: 'SIGKILL' });
+    if (state === 'undone')
+      await runRecovery({ home }, { base, fault: { calls: 'files', like: 'unlink', at: 1, signal: 'SIGKILL' } });
+    const journal = JSON.parse(readFileSync(trial.journal, 'utf8'));
+    expect(journal.state).toBe(state);
+    const elsewhere = await startCluster();
+    try {
+      const dsn = elsewhere.url;
+      const database = state === 'undone' ? journal.databases.staged : journal.databases.previous;
+      expect(database).toContain(name);
+      const notes: string[] = [];
+      const onEvent = (event: RestoreEvent) => event.type === 'note' && notes.push(event.message);
+      const { outcome } = await recover({ home, dsn, onEvent });
+      expect(outcome).toBe(state === 'undone' ? 'undone' : 'finished');
+      expect(notes).toEqual([
+        expect.stringContaining(`could not be removed: the database ${database} (its datastore cannot be reached); `),
+      ]);
+      await expect(restore({ ...trial.request(target), dsn, input: '/nowhere' })).rejects.toMatchObject({
+        code: 'INPUT_NOT_FOUND',
+      });
+    } finally {
+      await elsewhere.stop();
+    }
+    await recover({ home });
+    await trial.completed(state === 'undone' ? trial.now : target);
   });
 });
 
