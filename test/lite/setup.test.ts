@@ -283,6 +283,19 @@ describe('it refuses', () => {
     expect(readdirSync(machine.user)).toEqual([]);
   });
 
+  test.each([
+    ['alice', "somebody's home directory"],
+    ['people', 'a directory that the home directory .*/people/alice lies in'],
+    ['link', 'the home directory that the Leoflow home lies in'],
+    ['link/.leoflow/flows', 'inside the Leoflow home'],
+  ])('the workspace %s, of which links say what it is', async (workspace, fault) => {
+    await machine.sh('mkdir -p people/alice && ln -s people/alice alice && ln -s . link');
+    expect(await refused(`HOME=$HOME/alice leoflow setup --home .leoflow --workspace ${workspace}`, 4)).toMatch(
+      new RegExp(`, which is ${fault}\n`),
+    );
+    expect(readdirSync(machine.user).sort()).toEqual(['alice', 'link', 'people']);
+  });
+
   test('a home that is somebody else’s directory, or a file', async () => {
     await machine.sh('mkdir -p docs/dev && echo x > docs/letter.txt && echo x > file');
     expect(await refused('leoflow setup --home docs', 4)).toContain(

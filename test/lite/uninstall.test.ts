@@ -207,6 +207,15 @@ describe('it refuses', () => {
     expect(await refused(PURGE, 4)).toMatch(new RegExp(why));
   });
 
+  test('a home directory that is reached through a link', async () => {
+    await machine.sh(`mkdir people people/alice && ln -s people/alice alice && echo x > people/alice/letter`);
+    for (const workspace of ['people/alice', 'alice', 'people']) {
+      rename(join(machine.user, workspace));
+      const text = await refused(`HOME=$HOME/alice ${PURGE} --home .leoflow`, 4);
+      expect(text).toMatch(/is not removed: (?:it is somebody's home directory|the home directory .* lies in it)/);
+    }
+  });
+
   test('a home with a file that nobody can explain', async () => {
     await machine.sh('echo x > .leoflow/notes.txt');
     expect(await refused(PURGE, 4)).toContain(`${machine.home}/notes.txt is nothing that Leoflow makes`);

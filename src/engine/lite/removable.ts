@@ -4,7 +4,7 @@
  * A workspace is any directory that somebody once named. So before one is removed it is looked through to the last file: it must hold nothing of other
  * users, nothing of other file systems, and no history that exists nowhere else (a backup leaves `.git` out, so there it is not either).
  */
-import { lstat, opendir, readFile } from 'node:fs/promises';
+import { lstat, opendir, readFile, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { SnapshotError, systemErrorText, throwIfAborted } from '../errors.js';
@@ -43,10 +43,9 @@ export async function judgeRemovable(candidate: Candidate): Promise<Extent> {
     });
   };
   if (path === '/') throw refuse('it is the root directory');
-  for (const home of await homeDirectories()) {
-    if (home === path) throw refuse("it is somebody's home directory");
-    if (below(home, path) !== null) throw refuse(`the home directory ${home} lies in it`);
-  }
+  const home = await homeIn(path);
+  if (home === path) throw refuse("it is somebody's home directory");
+  if (home !== null) throw refuse(`the home directory ${home} lies in it`);
   for (const mount of await mountPoints()) {
     if (below(mount, path) !== null) throw refuse(`a file system is mounted at ${mount}`, 'unmount it first');
   }
@@ -87,7 +86,17 @@ async function look(path: string, search: Search): Promise<void> {
   for await (const entry of await opendir(path)) await look(join(path, entry.name), search);
 }
 
-/** Directories in which people, and services, live. */
+/**
+ * A directory in which people, or services, live, that is another one or lies in it; null where there is none.
+ *
+ * @param directory real path; nothing need be there
+ */
+export async function homeIn(directory: string): Promise<string | null> {
+  for (const home of await homeDirectories()) if (home === directory || below(home, directory) !== null) return home;
+  return null;
+}
+
+/** By the names that the system has for them, and by their real paths. */
 async function homeDirectories(): Promise<Set<string>> {
   const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
   const homes = users.split('\n').map((line) => line.split(':')[5] ?? '');
@@ -96,7 +105,9 @@ async function homeDirectories(): Promise<Set<string>> {
   } catch {
     // a uid without a user, and no HOME
   }
-  return new Set(homes.filter((home) => home.startsWith('/')).map((home) => home.replace(/(?<=.)\/+$/, '')));
+  const named = homes.filter((home) => home.startsWith('/')).map((home) => home.replace(/(?<=.)\/+$/, ''));
+  const real = await Promise.all(named.map((home) => realpath(home).catch(() => home)));
+  return new Set([...named, ...real]);
 }
 
 /** Where file systems are mounted, also a directory of the same one (which no device number tells); none where the system does not say. */

@@ -24,9 +24,11 @@ import {
   workspaceFault,
 } from '../install/index.js';
 import { lockInstall, refuseIfLocked } from '../install-lock.js';
+import { realPath } from '../judgement.js';
 import { MadeDirectories, type Owner, ownerOf } from '../ownership.js';
 import { requireNothingUnfinished } from '../recovery.js';
 import type { SetupOptions, SetupResult } from './options.js';
+import { homeIn } from './removable.js';
 import { isRootsOwn, ROOT_REFUSED, rootAdvice } from './root.js';
 import { hashPassword, newJwtSecret, newPassword } from './secrets.js';
 
@@ -100,7 +102,7 @@ async function judge(home: string, options: SetupOptions): Promise<Plan> {
   const adminEmail = address(options.adminEmail ?? ADMIN_EMAIL);
   const own = await ownConfig(home);
   const workspace = own?.workspace ?? resolve(options.workspace ?? join(dirname(home), WORKSPACE));
-  if (own === null) requireSafe(workspace, home);
+  if (own === null) await requireSafe(workspace, home);
   else if (options.workspace !== undefined && resolve(options.workspace) !== workspace) {
     throw new SnapshotError('SETUP_CONFLICT', `the install at ${home} has its workspace at ${workspace}`, {
       hint: 'to move it, move the directory and change `workspace:` in config.yaml; setup keeps what is there',
@@ -184,12 +186,23 @@ async function requireHome(home: string): Promise<void> {
   );
 }
 
-function requireSafe(workspace: string, home: string): void {
-  const fault = workspaceFault({ workspace, home, chosen: true });
+/** Refuses a place that is none for a workspace, by its name or by what its name leads to. */
+async function requireSafe(workspace: string, home: string): Promise<void> {
+  const real = { workspace: await realPath(workspace), home: await realPath(home) };
+  const fault =
+    workspaceFault({ workspace, home, chosen: true }) ??
+    workspaceFault({ ...real, chosen: true }) ??
+    (await homeFault(real.workspace));
   if (fault === null) return;
   throw new SnapshotError('WORKSPACE_UNSAFE', `the workspace would be ${workspace}, which is ${fault}`, {
     hint: 'name a directory of its own with --workspace <dir>',
   });
+}
+
+async function homeFault(workspace: string): Promise<string | null> {
+  const home = await homeIn(workspace);
+  if (home === null) return null;
+  return home === workspace ? "somebody's home directory" : `a directory that the home directory ${home} lies in`;
 }
 
 function address(email: string): string {
