@@ -1,17 +1,20 @@
 import { existsSync } from 'node:fs';
-import { chown, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
+  findPrograms,
   inspectCluster,
   leaseCluster,
   openDatastore,
+  serveCluster,
   stageDatabase,
+  startForBackup,
   swapDatabases,
 } from '../../src/engine/datastore/index.js';
 import { type Cluster, freePort, startCluster } from '../support/postgres.js';
-import { isRoot } from '../support/tree.js';
-import { dumpOf, failure, processesWith, put, serverHome } from './fixtures.js';
+import { isRoot, look } from '../support/tree.js';
+import { dumpOf, failure, processesWith, programs, put, serverHome } from './fixtures.js';
 
 let home: string;
 let remove: () => Promise<void>;
@@ -188,6 +191,87 @@ describe('a home without a cluster', () => {
       expect(error.message).toBe(`PostgreSQL refuses to run as root, and ${home} belongs to root`);
       expect(await readdir(home)).toEqual([]);
     });
+});
+
+describe('what stands in the place of a cluster, and is none that can be used,', () => {
+  /** Lays something there. @returns what is wrong with it */
+  const cases: Record<string, (pgdata: string) => Promise<string>> = {
+    'a cluster without its PG_VERSION': async (pgdata) => {
+      await rm(join(pgdata, 'PG_VERSION'));
+      return `${pgdata} is no datastore that can be used: its PG_VERSION cannot be read: no such file or directory`;
+    },
+    'a cluster whose PG_VERSION lost its content in a crash': async (pgdata) => {
+      await writeFile(join(pgdata, 'PG_VERSION'), '');
+      return `${pgdata} is no datastore that can be used: its PG_VERSION names no release`;
+    },
+    'a cluster whose PG_VERSION cannot be read': async (pgdata) => {
+      await rm(join(pgdata, 'PG_VERSION'));
+      await mkdir(join(pgdata, 'PG_VERSION'));
+      return `${pgdata} is no datastore that can be used: its PG_VERSION cannot be read: illegal operation on a directory`;
+    },
+    'a link to a cluster on a disk that is not mounted': async (pgdata) => {
+      await rename(pgdata, join(home, 'unmounted'));
+      await symlink('/nowhere/pgdata', pgdata);
+      return `${pgdata}, a symbolic link to /nowhere/pgdata, is no datastore that can be used: its PG_VERSION cannot be read: no such file or directory`;
+    },
+    'a link to where a disk is to be mounted': async (pgdata) => {
+      await rename(pgdata, join(home, 'unmounted'));
+      await mkdir(join(home, 'disk'));
+      await symlink('disk', pgdata);
+      return `${pgdata}, a symbolic link to disk, is no datastore that can be used: its PG_VERSION cannot be read: no such file or directory`;
+    },
+  };
+  for (const [what, lay] of Object.entries(cases))
+    test(`is an error, and stays as it is: ${what}`, async () => {
+      const { stop } = await managed();
+      await stop();
+      const message = await lay(join(home, 'pgdata'));
+      const before = look(home);
+      for (const call of [
+        () => leaseCluster({ home }),
+        () => inspectCluster({ home }),
+        () => serveCluster({ home }),
+        () => startForBackup({ home }),
+        () => findPrograms({ home }),
+      ]) {
+        const error = await failure(call());
+        expect({ code: error.code, message: error.message }).toEqual({ code: 'CLUSTER_PROVISION', message });
+        expect(error.hint).toContain('move it away to have a new datastore made');
+        expect(look(home)).toEqual(before);
+      }
+    });
+
+  test.each([
+    ['a directory', 'mkdir pgdata; echo theirs > pgdata/PG_VERSION', 'directory not empty'],
+    ['a link', 'mkdir disk; echo theirs > disk/file; ln -s disk pgdata', 'not a directory'],
+  ])('is not touched where another program made it meanwhile: %s', async (_, sh, why) => {
+    // Nobody's datastore is on another port.
+    await rm(join(home, 'dev'), { recursive: true });
+    const made = join(home, 'made');
+    const pgBin = await programs(join(home, '..'), {
+      initdb: `"$REAL/initdb" "$@" || exit; case "$1" in --version) ;; *) ${sh}; mkdir dev; echo theirs > dev/postgres.log;; esac`,
+      pg_ctl: 'exec "$REAL/pg_ctl" "$@"',
+    });
+    await chmod(pgBin, 0o755);
+    try {
+      const error = await failure(leaseCluster({ home: made, pgBin }));
+      expect(error.code).toBe('CLUSTER_PROVISION');
+      expect(error.message).toBe(`a datastore could not be moved to ${join(made, 'pgdata')}: ${why}`);
+      expect(await readdir(made)).toEqual(sh.includes('disk') ? ['dev', 'disk', 'pgdata'] : ['dev', 'pgdata']);
+      for (const theirs of ['dev/postgres.log', sh.includes('disk') ? 'pgdata/file' : 'pgdata/PG_VERSION'])
+        expect(await readFile(join(made, theirs), 'utf8')).toBe('theirs\n');
+    } finally {
+      await rm(pgBin, { recursive: true });
+    }
+  });
+
+  test('is an empty directory, which a cluster may take', async () => {
+    await rm(join(home, 'dev'), { recursive: true });
+    await mkdir(join(home, 'pgdata'));
+    const lease = await leaseCluster({ home });
+    if (lease.state === 'provisioned') expect(existsSync(join(home, 'pgdata', 'PG_VERSION'))).toBe(true);
+    await lease.release({ keep: false });
+  });
 });
 
 test('a home whose Docker datastore is down gets no second datastore', async () => {

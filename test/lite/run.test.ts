@@ -126,6 +126,20 @@ describe('leoflow lite', () => {
     ]);
   });
 
+  test('makes none where there is one that lost its PG_VERSION', async () => {
+    const lite = await machine.lite();
+    await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
+    await stop(lite);
+    await machine.sh('mv .leoflow/pgdata/PG_VERSION .');
+    expect(await failing('leoflow lite', 1)).toContain(
+      `error: ${join(machine.home, 'pgdata')} is no datastore that can be used: its PG_VERSION cannot be read: no such file or directory\n`,
+    );
+    await machine.sh('mv PG_VERSION .leoflow/pgdata/');
+    const again = await machine.lite();
+    expect(await machine.psql('SELECT a FROM t')).toBe('7');
+    await stop(again);
+  });
+
   test('without an install says what to do first', async () => {
     const text = await failing('leoflow lite --home elsewhere', 1);
     expect(text).toContain(`there is no Leoflow install at ${machine.user}/elsewhere`);

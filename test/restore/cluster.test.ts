@@ -55,6 +55,21 @@ describe('a cluster of the home', () => {
     await trial.unchanged();
   });
 
+  test('that lost its PG_VERSION is not replaced, also with --force', async () => {
+    const { cluster } = trial.install;
+    await cluster.stop();
+    const version = join(cluster.dir, 'PG_VERSION');
+    const before = readFileSync(version);
+    writeFileSync(version, '');
+    await expect(restore({ ...trial.request(trial.other), only: ['datastore'] })).rejects.toMatchObject({
+      code: 'CLUSTER_PROVISION',
+      message: `${cluster.dir} is no datastore that can be used: its PG_VERSION names no release`,
+    });
+    writeFileSync(version, before);
+    await cluster.start();
+    await trial.unchanged();
+  });
+
   test('that does not run is stopped again where the restore fails', async () => {
     const { cluster, out } = trial.install;
     await cluster.stop();

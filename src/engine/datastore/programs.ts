@@ -21,7 +21,7 @@ export interface ProgramDirectory {
 /**
  * The directory of the PostgreSQL that an install uses, or would: of the release that its cluster needs, where it has one.
  *
- * @throws `TOOL_NOT_FOUND`
+ * @throws `TOOL_NOT_FOUND`, `CLUSTER_PROVISION`
  */
 export async function findPrograms(search: ToolSearch): Promise<ProgramDirectory> {
   const home = resolve(search.home);

@@ -40,7 +40,7 @@ const ADMIN_EMAIL = 'admin@leoflow.local';
  * Makes an install, without a datastore: `runLite()` makes that.
  *
  * @throws SnapshotError, see {@link ErrorCode}: `SETUP_CONFLICT`, `SETUP_FAILED`, `WORKSPACE_UNSAFE`, `CONFIG_INVALID`, `CONFIG_UNREADABLE`,
- *   `TOOL_NOT_FOUND`, `CLUSTER_START`, `INSTALL_BUSY`, `RECOVERY_NEEDED`, `USAGE`
+ *   `TOOL_NOT_FOUND`, `CLUSTER_START`, `CLUSTER_PROVISION`, `INSTALL_BUSY`, `RECOVERY_NEEDED`, `USAGE`
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const started = performance.now();

@@ -24,8 +24,8 @@ const LOOKS = { times: 15, apart: 200 } as const;
  *
  * @returns what it was before: somebody else's and `running`, `left` running by a backup (one that was killed, or one that is not done yet), or stopped,
  *   and `started` now
- * @throws `TOOL_NOT_FOUND`, `CLUSTER_ROOT`, `CLUSTER_START`, `DATASTORE_UNREACHABLE`, `DATASTORE_AUTH`, `DATASTORE_QUERY`, `INTERRUPTED`; then
- *   everything is as it was
+ * @throws `TOOL_NOT_FOUND`, `CLUSTER_ROOT`, `CLUSTER_START`, `CLUSTER_PROVISION`, `DATASTORE_UNREACHABLE`, `DATASTORE_AUTH`, `DATASTORE_QUERY`,
+ *   `INTERRUPTED`; then everything is as it was
  */
 export async function startForBackup(options: Omit<DatastoreOptions, 'dsn'>): Promise<'running' | 'left' | 'started'> {
   const search = { home: resolve(options.home), pgBin: options.pgBin, signal: options.signal };

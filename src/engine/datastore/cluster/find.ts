@@ -38,7 +38,8 @@ const PATIENCE = 60;
 /**
  * Finds the cluster of a home, or the one an address names.
  *
- * @throws `DATASTORE_UNREACHABLE`, `DATASTORE_AUTH`, `DATASTORE_QUERY`, `DSN_INVALID`, `INTERRUPTED`
+ * @throws `DATASTORE_UNREACHABLE`, `DATASTORE_AUTH`, `DATASTORE_QUERY`, `DSN_INVALID`, `INTERRUPTED`; `CLUSTER_PROVISION` where what stands in its
+ *   place is none
  */
 export async function findCluster(psql: string, search: ToolSearch, dsn: string | undefined): Promise<FoundCluster> {
   const { home, signal } = search;

@@ -114,7 +114,7 @@ export interface ClusterReport {
 /**
  * Looks at what a restore would find, without changing anything: nothing is started, nothing is made.
  *
- * @throws as {@link leaseCluster}, but for the cluster's own
+ * @throws as {@link leaseCluster}, but for what starting and making a cluster throw
  */
 export async function inspectCluster(options: DatastoreOptions): Promise<ClusterReport> {
   const search = { home: resolve(options.home), pgBin: options.pgBin, signal: options.signal };

@@ -4,9 +4,9 @@
  * PostgreSQL refuses to run as root. Run by root (through sudo, say), this program runs the server as the owner of the home, which is also who must be
  * able to use it afterwards.
  */
-import { chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chown, lstat, mkdir, readdir, readFile, readlink, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { interrupted, SnapshotError, throwIfAborted } from '../../errors.js';
+import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from '../../errors.js';
 import { type Outcome, run } from '../child.js';
 import { clientEnvironment, MANAGED_PORT, pgdataOf, ROLE } from '../connection.js';
 import { wordsOf } from '../psql.js';
@@ -42,10 +42,35 @@ interface Account {
   gid: number;
 }
 
-/** The major release that wrote the cluster's files: 15; undefined where there is no cluster. */
+/**
+ * The major release that wrote the cluster's files: 15; undefined where nothing stands in its place, or only an empty directory.
+ *
+ * @throws `CLUSTER_PROVISION` where something else stands there: a cluster that lost a file, a disk that is not mounted, anything of somebody's
+ */
 export async function clusterMajor(home: string): Promise<number | undefined> {
-  const text = await readFile(join(pgdataOf(home), 'PG_VERSION'), 'utf8').catch(() => '');
-  return /^\d+/.test(text) ? Number.parseInt(text, 10) : undefined;
+  const pgdata = pgdataOf(home);
+  if (await isVacant(pgdata)) return undefined;
+  let fault = 'its PG_VERSION names no release';
+  try {
+    const text = await readFile(join(pgdata, 'PG_VERSION'), 'utf8');
+    if (/^\d+/.test(text)) return Number.parseInt(text, 10);
+  } catch (cause) {
+    fault = `its PG_VERSION cannot be read: ${systemErrorText(cause)}`;
+  }
+  const target = await readlink(pgdata).catch(() => null);
+  const place = target === null ? pgdata : `${pgdata}, a symbolic link to ${target},`;
+  throw new SnapshotError('CLUSTER_PROVISION', `${place} is no datastore that can be used: ${fault}`, {
+    hint: 'mount or repair what belongs there, or move it away to have a new datastore made; nothing was changed',
+  });
+}
+
+/** Whether a cluster can be made there without touching anything of anybody's. */
+async function isVacant(pgdata: string): Promise<boolean> {
+  try {
+    return (await lstat(pgdata)).isDirectory() && (await readdir(pgdata)).length === 0;
+  } catch (error) {
+    return systemErrorCode(error) === 'ENOENT';
+  }
 }
 
 /**
@@ -165,14 +190,6 @@ export async function provision(search: ToolSearch): Promise<{ server: ManagedSe
   const hadLog = await exists(join(home, 'dev', 'postgres.log'));
   const hadDev = await exists(join(home, 'dev'));
   const unfinished = join(home, UNFINISHED);
-  const remove = async () => {
-    await rm(unfinished, { recursive: true, force: true });
-    await rm(pgdata, { recursive: true, force: true });
-    if (!hadLog) await rm(join(home, 'dev', 'postgres.log'), { force: true });
-    if (!hadDev) await rm(join(home, 'dev'), { recursive: true, force: true });
-    if (madeHome) await rm(home, { recursive: true, force: true });
-  };
-
   try {
     const server = { home, pgCtl: pgCtlTool, account: await accountFor(home) };
     await rm(unfinished, { recursive: true, force: true });
@@ -183,10 +200,24 @@ export async function provision(search: ToolSearch): Promise<{ server: ManagedSe
         hint: 'free some space there, make it writable, or run `leoflow setup` first',
       });
     }
-    await rename(unfinished, pgdata);
+    await rename(unfinished, pgdata).catch((cause: unknown) => {
+      throw new SnapshotError(
+        'CLUSTER_PROVISION',
+        `a datastore could not be moved to ${pgdata}: ${systemErrorText(cause)}`,
+        { hint: 'see what has come to stand there meanwhile; it was not touched', cause },
+      );
+    });
+    // Only from here on is what stands there ours. Of the directories around it, others may have made use meanwhile.
+    const remove = async () => {
+      await rm(pgdata, { recursive: true, force: true });
+      if (!hadLog) await rm(join(home, 'dev', 'postgres.log'), { force: true });
+      if (!hadDev) await rmdir(join(home, 'dev')).catch(() => {});
+      if (madeHome) await rmdir(home).catch(() => {});
+    };
     return { server, remove };
   } catch (error) {
-    await remove();
+    await rm(unfinished, { recursive: true, force: true });
+    if (madeHome) await rmdir(home).catch(() => {});
     throw error;
   }
 }
