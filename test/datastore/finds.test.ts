@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openDatastore } from '../../src/engine/datastore/index.js';
+import { leaseCluster, openDatastore } from '../../src/engine/datastore/index.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
-import { programs, put, temporaryHome } from './fixtures.js';
+import { failure, programs, put, temporaryHome } from './fixtures.js';
 
 describe('the datastore of an install', () => {
   let managed: Cluster;
@@ -35,6 +35,35 @@ describe('the datastore of an install', () => {
     expect(found.tools.pgDump).toMatch(/^\/.*pg_dump$/);
     expect(found.tools.psql).toMatch(/^\/.*psql$/);
     expect(found.tools.pgDumpVersion).toMatch(/^\d+\.\d+$/);
+  });
+
+  test('has no schema where golang-migrate has gone all the way down, and an error where there is nonsense', async () => {
+    const versionOf = async (values: string) => {
+      await managed.psql(`DELETE FROM schema_migrations; INSERT INTO schema_migrations ${values}`);
+      return (await openDatastore({ home })).schemaVersion;
+    };
+    try {
+      expect(await versionOf('SELECT WHERE false')).toBe(0);
+      expect(await versionOf('VALUES (-1, false)')).toBe(0);
+      expect(await versionOf('VALUES (9), (20), (10)')).toBe(20);
+      // More than a call has arguments.
+      expect(await versionOf('SELECT 7 FROM generate_series(1, 300000)')).toBe(7);
+      for (const [values, shown] of [
+        ['(-7, false)', '-7'],
+        ['(9007199254740993, false)', '9007199254740992'],
+        ['(NULL, false)', 'NaN'],
+      ]) {
+        const error = await failure(versionOf(`VALUES ${values}`));
+        expect({ code: error.code, message: error.message }).toEqual({
+          code: 'DATASTORE_QUERY',
+          message: `public.schema_migrations at ${join(home, 'pgdata', '.s.PGSQL.5432')} holds no schema version: ${shown}`,
+        });
+        // A restore replaces it.
+        expect((await leaseCluster({ home })).datastore.database).toBe('leoflow_dev');
+      }
+    } finally {
+      await versionOf('VALUES (26, false)');
+    }
   });
 
   test('is the Docker port, where the managed socket does not answer', async () => {

@@ -33,9 +33,12 @@ export interface Datastore {
   serverVersion: string;
   /** 150018. */
   serverVersionNum: number;
-  /** `schema_migrations.version`; 0 when the table is absent or empty. */
+  /** `schema_migrations.version`; 0 when the table is absent or empty, or no migration is left. */
   schemaVersion: number;
 }
+
+/** All but what stands in its tables: a restore replaces that, whatever it is. */
+export type DatastoreInUse = Omit<Datastore, 'schemaVersion'>;
 
 /**
  * Finds the datastore (the named one, else the managed socket, else the Docker port), connects once, and locates its programs. Nothing is retried.
@@ -50,7 +53,8 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
   const psql = await requirePsql(search);
   const { connection, server } = await firstAnswering(psql.path, connections, options.signal);
   const pgDump = await requirePgDump(search, { major: majorOf(server.num), version: server.version });
-  return describe(connection, server, { pgDump, psql }, options.signal);
+  const datastore = describe(connection, server, { pgDump, psql });
+  return { ...datastore, schemaVersion: await readSchemaVersion(datastore, server.migrations, options.signal) };
 }
 
 /** What a server says of itself and of the database connected to. */
@@ -85,13 +89,12 @@ export function askServer(psql: string, connection: Connection, signal?: AbortSi
   return queryJson<ServerFacts>(psql, connection, FACTS, signal);
 }
 
-/** Completes a {@link Datastore} from a server's facts. */
-export async function describe(
+/** Describes a datastore by a server's facts. */
+export function describe(
   connection: Connection,
   server: ServerFacts,
   { pgDump, psql }: { pgDump: Tool; psql: Tool },
-  signal?: AbortSignal,
-): Promise<Datastore> {
+): DatastoreInUse {
   const source = connection.kind === 'managed' ? connection.address : `${connection.address}/${server.database}`;
   return {
     source,
@@ -100,25 +103,32 @@ export async function describe(
     database: server.database,
     serverVersion: server.version,
     serverVersionNum: server.num,
-    schemaVersion: await readSchemaVersion(psql.path, connection, server, source, signal),
   };
 }
 
 /** The highest version. Copied, not queried: for a query the planner runs functions in the definitions of the table's indexes. */
 async function readSchemaVersion(
-  psql: string,
-  connection: Connection,
-  server: ServerFacts,
-  source: string,
+  { tools, connection, source }: DatastoreInUse,
+  migrations: ServerFacts['migrations'],
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  if (server.migrations === null) return 0;
+  if (migrations === null) return 0;
+  let rows: string;
   try {
-    const rows = await query(psql, connection, `COPY ${server.migrations} (version) TO STDOUT;`, signal);
-    return Math.max(...rows.split('\n').map(Number));
+    rows = await query(tools.psql, connection, `COPY ${migrations} (version) TO STDOUT;`, signal);
   } catch (error) {
     throw queryFailure(source, error);
   }
+  const version = rows
+    .split('\n')
+    .map(Number)
+    .reduce((highest, one) => Math.max(highest, one));
+  // golang-migrate stores -1 for none, once it has gone all the way down.
+  if (version === -1) return 0;
+  if (Number.isSafeInteger(version) && version >= 0) return version;
+  throw new SnapshotError('DATASTORE_QUERY', `${migrations} at ${source} holds no schema version: ${version}`, {
+    hint: 'correct it: it holds the number of the last migration, or -1 for none',
+  });
 }
 
 async function firstAnswering(psql: string, connections: readonly Connection[], signal: AbortSignal | undefined) {

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { SnapshotError } from '../../errors.js';
 import { type Connection, DATABASE, pgdataOf } from '../connection.js';
-import { type Datastore, type DatastoreOptions, describe, majorOf, type ServerFacts } from '../open.js';
+import { type DatastoreInUse, type DatastoreOptions, describe, majorOf, type ServerFacts } from '../open.js';
 import { literal, PsqlError, queryFailure, queryJson } from '../psql.js';
 import { requirePsqlWithRestrict } from '../replay/restrict.js';
 import { findTool, requirePsql, type Tool, type ToolSearch, toolMissing } from '../tools.js';
@@ -17,7 +17,7 @@ import { findInitdb, findServer, requireAccount, requireShortSocket } from './se
 /** A cluster that is up for the duration of a restore. */
 export interface ClusterLease extends Admin, Pick<ClusterUp, 'state' | 'release'> {
   /** Connected to the live database, or to the maintenance database when the live one does not exist yet. */
-  datastore: Datastore;
+  datastore: DatastoreInUse;
   /** Whether the role may create databases and roles; if not, a dump can only be replayed in place. */
   maySwap: boolean;
   liveDatabase: string;
@@ -47,7 +47,7 @@ async function complete({ found, state, release }: ClusterUp, psql: Tool, search
   // A restore runs no pg_dump, but a datastore has one: any release will do.
   const { tool: pgDump } = await findTool('pg_dump', search);
   if (pgDump === undefined) throw toolMissing('pg_dump', search);
-  const datastore = await describe(connection, server, { pgDump, psql }, search.signal);
+  const datastore = describe(connection, server, { pgDump, psql });
   const rights = await askRights(psql.path, connection, liveDatabase, search.signal);
   const maintenance = await maintenanceOf(psql.path, connection, liveDatabase, search.signal).catch(
     (error: unknown) => {
