@@ -92,28 +92,29 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
     const version = await leoflowVersion({ signal });
     const target = options.output ?? defaultArchiveName(time);
     const output = typeof target === 'string' ? await openFileOutput(target, signal) : openStreamOutput(target, signal);
-    const run = new BackupRun({ install, version, lease, output, level, workers, time, signal, emit });
-    warn = (warning) => run.warn(warning);
     try {
-      await run.open(options.exclude ?? []);
-      const survey = options.survey === true ? run.survey() : Promise.resolve();
-      survey.catch(() => {});
-      await run.write();
-      await survey;
-      emit({ type: 'phase', phase: 'finish' });
-      throwIfAborted(signal);
-      await output.commit();
-      return run.result(performance.now() - started);
-    } catch (error) {
-      // Whatever fails because it was told to stop says just that.
-      throw options.signal?.aborted ? interrupted() : error;
-    } finally {
-      stop.abort();
+      const pool = await WorkerPool.start(workers);
+      const run = new BackupRun({ install, version, lease, output, level, pool, time, signal, emit });
+      warn = (warning) => run.warn(warning);
       try {
-        await run.close();
+        await run.open(options.exclude ?? []);
+        const survey = options.survey === true ? run.survey() : Promise.resolve();
+        survey.catch(() => {});
+        await run.write();
+        await survey;
+        emit({ type: 'phase', phase: 'finish' });
+        throwIfAborted(signal);
+        await output.commit();
+        return run.result(performance.now() - started);
+      } catch (error) {
+        // Whatever fails because it was told to stop says just that.
+        throw options.signal?.aborted ? interrupted() : error;
       } finally {
-        await output.discard();
+        stop.abort();
+        await run.close();
       }
+    } finally {
+      await output.discard();
     }
   } finally {
     await lease.release();
@@ -127,7 +128,7 @@ interface BackupContext {
   lease: DatastoreLease;
   output: ArchiveOutput;
   level: number;
-  workers: number;
+  pool: WorkerPool;
   time: Date;
   signal: AbortSignal;
   emit: (event: BackupEvent) => void;
@@ -155,13 +156,13 @@ class BackupRun {
   constructor(context: BackupContext) {
     this.#context = context;
     this.#manifest = manifestOf(context);
-    this.#pool = new WorkerPool(context.workers);
+    this.#pool = context.pool;
     context.signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
   }
 
   /** Opens the spools, beside the archive, where there must be room anyway. */
   async open(patterns: readonly string[]): Promise<void> {
-    const { output, level, workers, install } = this.#context;
+    const { output, level, install } = this.#context;
     const directory = output.path === null ? tmpdir() : dirname(output.path);
     const name = output.path === null ? 'leoflow-backup' : basename(output.path);
     const buffers = this.#buffers;
@@ -170,7 +171,7 @@ class BackupRun {
       return this.#pool.run('slice', { content, level, target }, [content.buffer, target]);
     };
     const open = (limit: number) => Spool.open(directory, name, { compress, buffers, limit });
-    this.#spools = { dump: await open(workers + 1), checksums: await open(1), index: await open(1) };
+    this.#spools = { dump: await open(this.#pool.workers + 1), checksums: await open(1), index: await open(1) };
     this.#rules = { patterns, paths: await neverArchived(install, [output.path, output.temporary]) };
     this.#workspace = new PackedWorkspace({
       pool: this.#pool,
@@ -230,7 +231,7 @@ class BackupRun {
   }
 
   result(durationMs: number): BackupResult {
-    const { output, install, lease, workers } = this.#context;
+    const { output, install, lease } = this.#context;
     const { files, directories, symlinks, bytes, leftOut } = this.#packed();
     return {
       path: output.path,
@@ -243,7 +244,7 @@ class BackupRun {
       warningCount: this.#warningCount,
       incomplete: this.#incomplete,
       durationMs,
-      workers,
+      workers: this.#pool.workers,
     };
   }
 
@@ -341,7 +342,7 @@ class BackupRun {
       root: this.#context.install.workspace,
       rules: this.#rules,
       scan: (task) => this.#pool.run('scan', task),
-      concurrency: this.#context.workers,
+      concurrency: this.#pool.workers,
       onWarning,
     });
   }

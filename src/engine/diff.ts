@@ -28,7 +28,7 @@ import { asReadError } from './scratch-error.js';
  */
 export async function diff(options: DiffOptions): Promise<DiffResult> {
   throwIfAborted(options.signal);
-  const run = new DiffRun(options);
+  const run = new DiffRun(options, await WorkerPool.start(options.workers ?? availableWorkers()));
   try {
     return await run.compare();
   } catch (error) {
@@ -49,12 +49,12 @@ class DiffRun {
   readonly #progress: RestoreProgress = { files: 0, bytes: 0, dumpBytes: 0, read: 0, size: 0 };
   #uncompared = 0;
 
-  constructor(options: DiffOptions) {
+  constructor(options: DiffOptions, pool: WorkerPool) {
     this.#options = options;
     this.#emit = (event) => options.onEvent?.(event);
     const { signal: stop } = this.#stop;
     this.#signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
-    this.#pool = new WorkerPool(options.workers ?? availableWorkers());
+    this.#pool = pool;
     this.#signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
   }
 

@@ -22,6 +22,9 @@ const KINDS = {
   USAGE: 'usage',
   INTERRUPTED: 'interrupted',
 
+  // the worker threads
+  WORKERS_START: 'failed',
+
   // the Leoflow home
   HOME_NOT_FOUND: 'failed',
   CONFIG_NOT_FOUND: 'failed',

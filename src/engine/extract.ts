@@ -49,7 +49,8 @@ export async function extract(options: ExtractOptions): Promise<ExtractResult> {
   let unlock = async () => {};
   let run: ExtractRun | null = null;
   try {
-    run = new ExtractRun({ options, asked, ground, made });
+    const pool = await WorkerPool.start(options.workers ?? availableWorkers());
+    run = new ExtractRun({ options, asked, ground, made, pool });
     if (options.dryRun === true) await run.sayUnfinished();
     else {
       await made.make(ground.directory);
@@ -73,6 +74,7 @@ interface RunContext {
   asked: Asked;
   ground: Ground;
   made: MadeDirectories;
+  pool: WorkerPool;
 }
 
 /** The staging trees: of the workspace, and of files beside it. */
@@ -106,7 +108,7 @@ class ExtractRun {
     this.#emit = (event) => options.onEvent?.(event);
     const { signal: stop } = this.#stop;
     this.#signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
-    this.#pool = new WorkerPool(options.workers ?? availableWorkers());
+    this.#pool = context.pool;
     this.#signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
   }
 

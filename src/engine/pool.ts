@@ -2,12 +2,17 @@
  * The worker threads of one run.
  */
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Tasks } from '../workers/tasks.js';
-import { interrupted } from './errors.js';
+import { interrupted, SnapshotError, systemErrorCode } from './errors.js';
+
+/** Where Node.js tells of each thread that it has made. */
+const THREADS_MADE = 'worker_threads';
 
 /** Runs tasks in worker threads, each thread one at a time, in the order they were given. */
 export class WorkerPool {
@@ -17,9 +22,31 @@ export class WorkerPool {
   readonly #started: Promise<unknown>;
   /** Tasks that were given to the threads and have no answer yet. */
   readonly #running = new Set<Promise<unknown>>();
+  /** Why a thread is missing that had nothing to do. */
+  #failure: unknown = null;
   #destroyed: Promise<void> | null = null;
 
-  constructor(workers: number) {
+  /**
+   * Starts the threads.
+   *
+   * @throws WORKERS_START where the system does not allow for so many; then there are none
+   */
+  static async start(workers: number): Promise<WorkerPool> {
+    const threads: Worker[] = [];
+    const note = (message: unknown) => threads.push((message as { worker: Worker }).worker);
+    subscribe(THREADS_MADE, note);
+    try {
+      return new WorkerPool(workers);
+    } catch (error) {
+      // piscina forgets those that it has made.
+      await Promise.all(threads.map(endThread));
+      throw asThreadError(error);
+    } finally {
+      unsubscribe(THREADS_MADE, note);
+    }
+  }
+
+  private constructor(workers: number) {
     this.workers = workers;
     this.#piscina = new Piscina({
       minThreads: workers,
@@ -34,7 +61,9 @@ export class WorkerPool {
     this.#started = Promise.allSettled(this.#piscina.threads.map((thread) => once(thread, 'message')));
     // The answer to a task can be on its way when the threads are ended; piscina then knows no such task, and without a listener that ends the process.
     this.#piscina.on('error', (error) => {
-      if (this.#destroyed === null) throw error;
+      if (this.#destroyed !== null) return;
+      this.#failure = asThreadError(error);
+      if (this.#failure === error) throw error;
     });
   }
 
@@ -42,6 +71,7 @@ export class WorkerPool {
    * Runs one task.
    *
    * @param give buffers of the task that move to the worker; they are empty here from now on
+   * @throws what the task throws; WORKERS_START where a thread is missing
    */
   async run<Name extends keyof Tasks>(
     name: Name,
@@ -49,6 +79,7 @@ export class WorkerPool {
     give: ArrayBuffer[] = [],
   ): Promise<Tasks[Name]['result']> {
     if (this.#destroyed !== null) throw interrupted();
+    if (this.#failure !== null) throw this.#failure;
     const filename = new URL(`../workers/${name}.js`, import.meta.url).href;
     const answer = this.#piscina.run(task, { filename, transferList: give });
     this.#running.add(answer);
@@ -56,7 +87,7 @@ export class WorkerPool {
       const result = await answer;
       if (this.#destroyed === null) return result;
     } catch (error) {
-      if (this.#destroyed === null) throw error;
+      if (this.#destroyed === null) throw asThreadError(error);
     } finally {
       this.#running.delete(answer);
     }
@@ -77,6 +108,29 @@ export class WorkerPool {
     await Promise.allSettled(this.#running);
     await this.#piscina.destroy();
   }
+}
+
+/** Ends a thread once it has started, see {@link WorkerPool.destroy}. */
+async function endThread(thread: Worker): Promise<void> {
+  // It is not to be replaced, and is waited for.
+  for (const event of ['exit', 'error']) thread.removeAllListeners(event);
+  thread.ref();
+  await once(thread, 'message').catch(() => {});
+  await thread.terminate();
+}
+
+/** Why a thread could not start, in words; any other error as it is. */
+function asThreadError(error: unknown): unknown {
+  const code = systemErrorCode(error);
+  // A thread that has begun fails with the system's error itself. (Those of tasks come without a code.)
+  const reason = code === 'ERR_WORKER_INIT_FAILED' ? /\w*$/.exec((error as Error).message)?.[0] : code;
+  const noFiles = reason === 'EMFILE' || reason === 'ENFILE';
+  if (reason === code && !noFiles) return error;
+  const lacking = noFiles ? 'open files' : 'threads';
+  return new SnapshotError('WORKERS_START', `not all workers can be started: the system allows no more ${lacking}`, {
+    hint: 'use fewer --workers, or raise the limit',
+    cause: error,
+  });
 }
 
 /** The processors this process may use: its affinity, and its cgroup's quota where that is less. */

@@ -84,7 +84,11 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
       }
     }
     const archive = await openArchive(options.input, options.signal ?? new AbortController().signal);
-    run = new RestoreRun({ archive, options, home, parts, owner, made, emit });
+    const pool = await WorkerPool.start(options.workers ?? availableWorkers()).catch(async (error: unknown) => {
+      await archive.handle.close();
+      throw error;
+    });
+    run = new RestoreRun({ archive, pool, options, home, parts, owner, made, emit });
     const { request } = run;
     const judgement = await judge(archive, request);
     emit({ type: 'phase', phase: 'stage' });
@@ -121,6 +125,7 @@ interface Staged {
 
 interface RunContext {
   archive: OpenedArchive;
+  pool: WorkerPool;
   options: RestoreOptions;
   home: string;
   parts: ReadonlySet<RestorePart>;
@@ -158,7 +163,7 @@ class RestoreRun {
     const { signal: stop } = this.#stop;
     const signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
     this.request = { options, home, parts, signal };
-    this.#pool = new WorkerPool(options.workers ?? availableWorkers());
+    this.#pool = context.pool;
     signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
   }
 

@@ -49,7 +49,7 @@ const OF_THE_ARCHIVE: Partial<Record<SnapshotError['code'], Exclude<Verdict['ver
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const started = performance.now();
   throwIfAborted(options.signal);
-  const run = new VerifyRun(options);
+  const run = new VerifyRun(options, await WorkerPool.start(options.workers ?? availableWorkers()));
   try {
     const verdicts: Verdict[] = [];
     await run.survey();
@@ -78,12 +78,12 @@ class VerifyRun {
   /** Of the archives that are done, and the size of all. */
   #done: VerifyProgress = { files: 0, bytes: 0, dumpBytes: 0, read: 0, size: 0 };
 
-  constructor(options: VerifyOptions) {
+  constructor(options: VerifyOptions, pool: WorkerPool) {
     this.#options = options;
     this.#emit = (event) => options.onEvent?.(event);
     const { signal: stop } = this.#stop;
     this.#signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
-    this.#pool = new WorkerPool(options.workers ?? availableWorkers());
+    this.#pool = pool;
     this.#signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
   }
 

@@ -67,7 +67,7 @@ interface Outcome {
 beforeAll(async () => {
   const ours = await archiveOfOurs();
   arena = new Arena();
-  pool = new WorkerPool(2);
+  pool = await WorkerPool.start(2);
   const small = forged('a');
   const other = forged('b');
   const reference = readFileSync(fileURLToPath(new URL('../../fixtures/reference-v1.tar.gz', import.meta.url)));
