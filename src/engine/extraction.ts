@@ -317,23 +317,18 @@ export class Extraction {
           }
         } else {
           sink.done();
-          if (sink.unpacked.checksums.length + 100 * sink.unpacked.directories.length > 1 << 16) this.#drain(sink);
+          if (sink.waiting > 1 << 16) this.#unpacked(sink.take());
           if (current === null) continue;
           const sha256 = current.hash.digest('hex');
           if (current.role === 'datastore') this.#dumpLine = checksumLine(sha256, NAMES.datastore);
           else this.#keep(current.role, Buffer.concat(current.pieces), sha256);
         }
       }
-      this.#drain(sink);
+      this.#unpacked(sink.take());
       for (const pattern of sink.met) this.met.add(pattern);
     } finally {
       sink.close();
     }
-  }
-
-  #drain(sink: WorkspaceSink): void {
-    this.#unpacked(sink.unpacked);
-    Object.assign(sink.unpacked, { checksums: '', directories: [], links: [], files: 0, bytes: 0 } satisfies Unpacked);
   }
 
   #unpacked(unpacked: Unpacked): void {

@@ -16,7 +16,7 @@ import {
   streamed,
   symlink,
 } from '../support/forge/archive.js';
-import { records } from '../support/forge/tar.js';
+import { pax, records } from '../support/forge/tar.js';
 import { failure, goodBlocks, Place } from './support.js';
 
 let place: Place;
@@ -60,6 +60,11 @@ describe('links', () => {
     'hard ones that lead out',
     () => [hardlink('workspace/x', '../outside/canary')],
     /climbs out|outside of the workspace/,
+  );
+  refused(
+    'with a target that no system takes',
+    () => [raw(pax({ linkpath: 'x'.repeat(4096) }), records({ name: 'workspace/x', type: '2' }))],
+    'the target of the link "workspace/x" is longer',
   );
   refused('devices', () => [raw(records({ name: 'workspace/x', type: '3' }))], 'is a device');
 

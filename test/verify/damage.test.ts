@@ -16,11 +16,12 @@ import {
   largeFile,
   MANIFEST,
   manifest,
+  raw,
   streamed,
   symlink,
 } from '../support/forge/archive.js';
 import { plainGzip } from '../support/forge/members.js';
-import { header } from '../support/forge/tar.js';
+import { header, pax, records } from '../support/forge/tar.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { backup, verify } from '../support/library.js';
 import { MIB, put } from '../support/tree.js';
@@ -324,11 +325,12 @@ describe('what is no archive, or none for us', () => {
       verdict: 'refused',
       codes: ['MANIFEST_VERSION'],
     });
-    const hostile = blocksOf({ workspace: [[directory('workspace/'), file('workspace/../../x')]] });
-    expect(said(await shelf.verdict(indexed(hostile)))).toMatchObject({
-      verdict: 'refused',
-      codes: ['ARCHIVE_UNSAFE'],
-    });
+    const long = raw(pax({ linkpath: 'x'.repeat(1 << 19) }), records({ name: 'workspace/x', type: '2' }));
+    for (const entry of [file('workspace/../../x'), long]) {
+      const hostile = blocksOf({ workspace: [[directory('workspace/'), entry]] });
+      for (const archive of [indexed(hostile), streamed(hostile)])
+        expect(said(await shelf.verdict(archive))).toMatchObject({ verdict: 'refused', codes: ['ARCHIVE_UNSAFE'] });
+    }
   });
 
   test('a newer schema is no damage', async () => {

@@ -55,6 +55,12 @@ export function hardLinkTarget(target: string, name: string): string {
   throw unsafe(`the hard link ${quoted(name)} points to ${quoted(target)}, outside of the workspace`);
 }
 
+/** Refuses a target that no system would take. @throws ARCHIVE_UNSAFE */
+export function checkLinkTarget(target: string, name: string): void {
+  if (Buffer.byteLength(target) > PATH_BYTES)
+    throw unsafe(`the target of the link ${quoted(name)} is longer than any path can be`);
+}
+
 function checkedPath(path: string, name: string): string {
   if (path.startsWith('/')) throw unsafe(`the name ${quoted(name)} is absolute`);
   if (path.includes('\0')) throw unsafe(`the name ${quoted(name)} has a NUL in it`);

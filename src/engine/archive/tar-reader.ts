@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { SnapshotError } from '../errors.js';
-import { quoted } from './entry-place.js';
+import { checkLinkTarget, quoted } from './entry-place.js';
 import { RECORD_BYTES } from './member.js';
 import { type PaxRecords, parsePax } from './pax.js';
 
@@ -166,6 +166,8 @@ export class TarReader {
     const name = pax.path ?? this.#next.longName ?? ustarName(record);
     const linkname = pax.linkpath ?? this.#next.longLink ?? text(record.subarray(157, 257), 'link target');
     const kind = kindOf(type, name);
+    const isLink = kind === 'symlink' || kind === 'hardlink';
+    if (isLink) checkLinkTarget(linkname, name);
     if (size > 0 && kind !== 'file') throw damaged(`the ${kind} ${quoted(name)} has content`);
     return {
       name,
@@ -173,7 +175,7 @@ export class TarReader {
       mode: number(record, 100, 8, 'mode') & 0o7777,
       mtime: pax.mtime ?? number(record, 136, 12, 'mtime'),
       size,
-      linkname: kind === 'symlink' || kind === 'hardlink' ? linkname : '',
+      linkname: isLink ? linkname : '',
     };
   }
 

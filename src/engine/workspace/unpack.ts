@@ -142,7 +142,7 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
     sink.close();
     release(block);
   }
-  return { ...sink.unpacked, first, last, lastIsLeaf, collides, known, ended: reader.ended, met: sink.met };
+  return { ...sink.take(), first, last, lastIsLeaf, collides, known, ended: reader.ended, met: sink.met };
 });
 
 /** Inflates a block of a large file, and puts its content into its place. */
@@ -205,9 +205,18 @@ interface SinkFile {
   hash: Hash;
 }
 
+/** What an entry takes beside its names, about. */
+const ENTRY_SIZE = 100;
+
+function nothing(): Unpacked {
+  return { checksums: '', directories: [], links: [], files: 0, bytes: 0 };
+}
+
 /** Puts entries of the workspace into the staging tree, one after the other, their content in pieces. */
 export class WorkspaceSink {
-  readonly unpacked: Unpacked = { checksums: '', directories: [], links: [], files: 0, bytes: 0 };
+  /** About as many characters wait to be taken. */
+  waiting = 0;
+  #unpacked = nothing();
   readonly #tree: StagingTree | null;
   /** Where files beside the workspace go; null to check them only. */
   readonly #beside: StagingTree | null;
@@ -229,6 +238,14 @@ export class WorkspaceSink {
     return this.#wanted?.met ?? [];
   }
 
+  /** Hands over what has come out since the last time. */
+  take(): Unpacked {
+    const taken = this.#unpacked;
+    this.#unpacked = nothing();
+    this.waiting = 0;
+    return taken;
+  }
+
   /** @throws ARCHIVE_UNSAFE, STAGING_FULL, STAGING_WRITE */
   begin(path: string, header: TarHeader): void {
     const { kind, mode, mtime } = header;
@@ -236,14 +253,16 @@ export class WorkspaceSink {
     if (this.#wanted?.takes(workspaceEntry(path, kind === 'directory')) === false) return;
     if (kind === 'directory') {
       this.#tree?.createDirectory(path);
-      this.unpacked.directories.push({ path, mode, mtime });
+      this.#unpacked.directories.push({ path, mode, mtime });
+      this.waiting += ENTRY_SIZE + path.length;
     } else if (kind === 'file') {
       this.#open(workspaceEntry(path, false), { path, header, tree: this.#tree });
     } else {
       // Now, while there is no link that the path could lead through.
       this.#tree?.createDirectory(dirname(path));
       const target = kind === 'hardlink' ? this.#contentOf(header) : linkTarget(header);
-      this.unpacked.links.push({ path, kind, target, mtime });
+      this.#unpacked.links.push({ path, kind, target, mtime });
+      this.waiting += ENTRY_SIZE + path.length + target.length;
     }
   }
 
@@ -269,12 +288,16 @@ export class WorkspaceSink {
     const file = this.#file;
     if (file === null) return;
     this.#file = null;
-    if (file.name !== null) this.unpacked.checksums += checksumLine(file.hash.digest('hex'), file.name);
+    if (file.name !== null) {
+      const line = checksumLine(file.hash.digest('hex'), file.name);
+      this.#unpacked.checksums += line;
+      this.waiting += line.length;
+    }
     if (file.target === null) return;
     const { path, header, tree, fd } = file.target;
     if (fd !== null) tree?.finishFile(path, fd, header.mode, header.mtime);
-    this.unpacked.files += 1;
-    this.unpacked.bytes += file.position;
+    this.#unpacked.files += 1;
+    this.#unpacked.bytes += file.position;
   }
 
   /** Gives up on a file that is not complete. */

@@ -64,6 +64,23 @@ describe('something beneath a symlink of the archive', () => {
   );
 });
 
+describe('a target that no system takes', () => {
+  const long = 'x/'.repeat(2100);
+  for (const type of ['1', '2']) {
+    const says = 'the target of the link "workspace/a" is longer than any path can be';
+    refused(
+      `of type ${type}, in a PAX record`,
+      () => [raw(pax({ linkpath: long }), records({ name: 'workspace/a', type, linkname: 'x' }))],
+      { code: 'ARCHIVE_UNSAFE', says },
+    );
+    refused(
+      `of type ${type}, in a record of GNU's`,
+      () => [raw(gnuLong('K', long), records({ name: 'workspace/a', type, linkname: 'x' }))],
+      { code: 'ARCHIVE_UNSAFE', says },
+    );
+  }
+});
+
 describe('a symlink and something else of one name', () => {
   const both = { code: 'ARCHIVE_UNSAFE', says: /"(workspace\/)?a\/?"/ } as const;
   refused('a directory', () => [symlink('workspace/a', arena.outside), directory('workspace/a/')], both);
