@@ -7,7 +7,7 @@ import { freshPlace } from '../restore/fresh-place.js';
 import { processesOf, startLeoflow, until } from '../support/cli.js';
 import { blocksOf, DUMP, indexed, largeFile } from '../support/forge/archive.js';
 import { createInstall, type TestInstall } from '../support/install.js';
-import { backup, verify } from '../support/library.js';
+import { backup, restore, verify } from '../support/library.js';
 import { Shelf, said } from './support.js';
 
 const shelf = new Shelf();
@@ -84,6 +84,28 @@ describe('on the server of the home, where it runs', () => {
     const at = bytes.length - 200;
     bytes[at] = (bytes[at] as number) ^ 1;
     expect((await shelf.verdict(bytes, { deep: true, home: install.home })).verdict).toBe('damaged');
+    expect(await outside()).toBe(before);
+  });
+
+  test('while a restore of that home clears up: what is worked on is left alone, in this process or another', async () => {
+    const before = await outside();
+    const path = shelf.put(dumpOf('SELECT pg_sleep(6);'), 'slow');
+    const verifying = startLeoflow(['lite', 'verify', '--deep', '--home', install.home, path]);
+    const here = shelf.verdict(path, { deep: true, home: install.home });
+    await until(
+      async () =>
+        (await install.cluster.psql(
+          "SELECT count(*) FROM pg_stat_activity WHERE datname ~ '^leoflow_staged'",
+          'postgres',
+        )) === '2',
+      'two replays',
+    );
+    await restore({
+      ...{ home: install.home, input: install.archive, workspace: install.workspace, workers: 1 },
+      ...{ force: true, discardPrevious: true },
+    });
+    expect(await here).toMatchObject({ verdict: 'good' });
+    expect(await verifying.ended).toMatchObject({ status: 0 });
     expect(await outside()).toBe(before);
   });
 

@@ -66,4 +66,12 @@ export { SpareBuffers } from './spare-buffers.js';
 export { type CompressSlice, Spool } from './spool.js';
 export { notAnArchive, readStream } from './stream-reader.js';
 export { damaged, type TarEvent, type TarHeader, type TarKind, TarReader } from './tar-reader.js';
-export { clearStaleTemporaries, isTemporaryName, isTemporaryOf, liveTemporaries, temporaryName } from './temporary.js';
+export {
+  clearStaleTemporaries,
+  isTemporaryName,
+  isTemporaryOf,
+  liveTemporaries,
+  processLives,
+  processMark,
+  temporaryName,
+} from './temporary.js';

@@ -17,7 +17,18 @@ let sequence = 0;
 /** A new name for a temporary of `name`, beside it. */
 export function temporaryName(name: string): string {
   sequence += 1;
-  return `.${stemOf(name)}.leoflow-${machine()}-${process.pid}-${processStart(process.pid) ?? UNKNOWN_START}-${sequence}.partial`;
+  return `.${stemOf(name)}.leoflow-${processMark()}-${sequence}.partial`;
+}
+
+/** What names this process, for the names of what is to go when it is gone: `<machine>-<pid>-<began>`. */
+export function processMark(): string {
+  return `${machine()}-${process.pid}-${processStart(process.pid) ?? UNKNOWN_START}`;
+}
+
+/** Whether the process of a mark lives; null where it cannot be asked: on another machine, in another container. */
+export function processLives(mark: string): boolean | null {
+  const [host, pid, start] = mark.split('-');
+  return host === machine() ? isAlive(Number(pid), start) : null;
 }
 
 /** Whether a file name is that of a temporary of this program, dead or alive. */

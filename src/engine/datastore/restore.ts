@@ -119,9 +119,9 @@ export function dropDatabase(lease: ClusterLease, name: string): Promise<void> {
   return discard(lease, name);
 }
 
-/** Drops what killed restores have left on this server: staged databases and temporary roles, but those named. Only for a server that is ours alone. */
-export function sweepStaged(lease: ClusterLease, except: readonly string[] = []): Promise<void> {
-  return sweep(lease, except);
+/** Drops what killed processes have left on this server: staged databases and temporary roles. Only for a server that is ours alone. */
+export function sweepStaged(lease: ClusterLease): Promise<void> {
+  return sweep(lease);
 }
 
 /** Who is connected to the live database. */

@@ -3,6 +3,7 @@ import { existsSync, lstatSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { temporaryName } from '../../../src/engine/archive/index.js';
+import { stagedName } from '../../../src/engine/datastore/index.js';
 import { blocksOf, indexed } from '../../support/forge/archive.js';
 import { recover } from '../faults.js';
 import { Arena, failure } from './arena.js';
@@ -66,7 +67,7 @@ test('that names something to be removed', async () => {
 });
 
 test('that names databases that no restore has made, or keeps', async () => {
-  const databases = { staged: 'leoflow_staged_0123456789ab', live: 'leoflow_dev', previous: null };
+  const databases = { staged: stagedName(), live: 'leoflow_dev', previous: null };
   const noFields = 'it has not the fields of one';
   await refuses({ datastore: 'x', databases: { ...databases, staged: 'leoflow_dev' } }, noFields);
   await refuses({ datastore: 'x', databases: { ...databases, previous: 'postgres' } }, noFields);

@@ -10,6 +10,7 @@
  * role that may be a superuser; therefore nothing of them is run or even read here: no ANALYZE, no view, no function, no table. Nor may autovacuum.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { processLives, processMark } from '../../archive/index.js';
 import { SnapshotError, throwIfAborted } from '../../errors.js';
 import { type Admin, administer } from '../cluster/admin.js';
 import { drop } from '../cluster/swap.js';
@@ -19,18 +20,22 @@ import { carryOver, databaseOptions } from './database-properties.js';
 import { replay } from './locked-psql.js';
 import { requireNoUnaskedCode } from './unasked-code.js';
 
-/** What a staged database is called before the random part of its name. */
-export const STAGED_PREFIX = 'leoflow_staged_';
+/** What a staged database and its role are called; behind that, whose they are, and a random part. */
+const STAGED_PREFIX = 'leoflow_staged_';
 const ROLE_PREFIX = 'leoflow_replay_';
+const SUFFIX = '[0-9a-f]{8}_[0-9]+_[0-9a-f]{8}_[0-9a-f]{12}';
+
+/** Staged databases that this process works on: a name tells only whether its process lives. */
+const own = new Set<string>();
 
 /** A fresh name for a staged database. */
 export function stagedName(): string {
-  return STAGED_PREFIX + randomBytes(6).toString('hex');
+  return `${STAGED_PREFIX}${processMark().replaceAll('-', '_')}_${randomBytes(6).toString('hex')}`;
 }
 
 /** Whether a database is called as one is that {@link stagedName} names. */
 export function isStagedName(name: string): boolean {
-  return new RegExp(`^${STAGED_PREFIX}[0-9a-f]{12}$`).test(name);
+  return new RegExp(`^${STAGED_PREFIX}${SUFFIX}$`).test(name);
 }
 
 /** What staging needs to know of a server. */
@@ -55,6 +60,7 @@ export async function stage(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const role = { name: roleOf(name), password: randomBytes(24).toString('base64url') };
+  own.add(name);
   try {
     await prepare(target, name, role);
     throwIfAborted(signal);
@@ -72,21 +78,28 @@ export async function stage(
 
 /** Drops a staged database and, where it is still there, its temporary role. Idempotent. */
 export async function discard(admin: Admin, name: string): Promise<void> {
+  own.delete(name);
   await drop(admin, name);
   if (name.startsWith(STAGED_PREFIX)) await administer(admin, `DROP ROLE IF EXISTS ${identifier(roleOf(name))};`);
 }
 
-/** Drops what restores that were killed have left: every staged database and temporary role but those named. */
-export async function sweep(admin: Admin, except: readonly string[]): Promise<void> {
-  const suffixes = await administer(
+/**
+ * Drops what restores that were killed have left: every staged database and temporary role but those that a process still works on, a verification
+ * perhaps. Of one that cannot be asked, its session tells.
+ */
+export async function sweep(admin: Admin): Promise<void> {
+  const json = await administer(
     admin,
-    `SELECT DISTINCT substr(name, ${STAGED_PREFIX.length + 1}) FROM (
-       SELECT datname AS name FROM pg_database WHERE datname ~ '^${STAGED_PREFIX}[0-9a-f]{12}$'
-       UNION ALL SELECT rolname FROM pg_roles WHERE rolname ~ '^${ROLE_PREFIX}[0-9a-f]{12}$') AS left_behind;`,
+    `SELECT coalesce(json_agg(json_build_object('suffix', suffix, 'connected', EXISTS (
+       SELECT FROM pg_stat_activity WHERE datname = '${STAGED_PREFIX}' || suffix OR usename = '${ROLE_PREFIX}' || suffix))), '[]')
+     FROM (SELECT substr(datname, ${STAGED_PREFIX.length + 1}) AS suffix FROM pg_database WHERE datname ~ '^${STAGED_PREFIX}${SUFFIX}$'
+       UNION SELECT substr(rolname, ${ROLE_PREFIX.length + 1}) FROM pg_roles WHERE rolname ~ '^${ROLE_PREFIX}${SUFFIX}$') AS staged;`,
   );
-  for (const suffix of suffixes.split('\n').filter((line) => line !== '')) {
+  for (const { suffix, connected } of JSON.parse(json) as { suffix: string; connected: boolean }[]) {
     const name = STAGED_PREFIX + suffix;
-    if (!except.includes(name)) await discard(admin, name);
+    const mark = suffix.split('_').slice(0, 3).join('-');
+    const isUsed = mark === processMark() ? own.has(name) : (processLives(mark) ?? connected);
+    if (!isUsed) await discard(admin, name);
   }
 }
 
