@@ -216,6 +216,27 @@ describe('it refuses', () => {
     }
   });
 
+  test('a project that has directories of the same names', async () => {
+    await machine.sh('mkdir -p projA/venv projA/python/mylib projA/src && echo x > projA/python/mylib/precious.py');
+    await machine.sh('mkdir -p projB/venv projB/dev && echo x > projB/dev/precious.py');
+    for (const project of ['projA', 'projB']) {
+      for (const line of ['leoflow uninstall --yes', PURGE]) {
+        expect(await refused(`${line} --home ${project}`, 1)).toContain(`there is no Leoflow install at`);
+      }
+    }
+  });
+
+  test('a home with things beside a workspace that lies deeper in it, or in `dev`', async () => {
+    await machine.sh(
+      'mkdir -p .leoflow/a/b/mine && mkdir .leoflow/a/b/yours .leoflow/dev && echo x > .leoflow/a/letter && echo x > .leoflow/dev/notes.txt',
+    );
+    rename(join(machine.home, 'a/b/mine'));
+    const strange = ['a/b/yours', 'a/letter', 'dev/notes.txt'].map((name) => join(machine.home, name));
+    expect(await refused(PURGE, 4)).toContain(`${strange.join(', ')} are nothing that Leoflow makes`);
+    await machine.sh('rm -r .leoflow/a/b/yours .leoflow/a/letter .leoflow/dev/notes.txt leoflow');
+    expectRemoved(await machine.sh(PURGE));
+  });
+
   test('a home with a file that nobody can explain', async () => {
     await machine.sh('echo x > .leoflow/notes.txt');
     expect(await refused(PURGE, 4)).toContain(`${machine.home}/notes.txt is nothing that Leoflow makes`);

@@ -1,7 +1,7 @@
 /** The Leoflow home: what an install consists of, where its parts are, and whether one may be put there. */
 export { configString, parseConfig } from './config.js';
 export { defaultHome } from './default-home.js';
-export { homeEntries, TOOLS } from './home-entries.js';
+export { homeEntries, isHome, TOOLS } from './home-entries.js';
 export { type DatastoreState, type HomeState, judgeHome } from './home-state.js';
 export { type InstallFile, kindOf, MAX_INSTALL_FILE_BYTES, readInstallFile } from './install-file.js';
 export { leoflowBinary, leoflowVersion, nextLeoflow, type SearchOptions } from './leoflow-binary.js';

@@ -16,6 +16,7 @@ import {
   configString,
   defaultHome,
   homeEntries,
+  isHome,
   newConfig,
   newSetup,
   parseConfig,
@@ -176,8 +177,9 @@ async function requireHome(home: string): Promise<void> {
   if (stats === null) return;
   const hint = 'name another directory for the install with --home <dir>';
   if (!stats.isDirectory()) throw new SnapshotError('SETUP_CONFLICT', `${home} is not a directory`, { hint });
-  const { own, foreign } = await homeEntries(home);
-  if (foreign.length === 0 || ['config.yaml', 'setup.json', 'pgdata'].some((name) => own.includes(name))) return;
+  const entries = await homeEntries(home);
+  if (isHome(entries)) return;
+  const { foreign } = entries;
   const more = foreign.length > 3 ? ` and ${foreign.length - 3} more` : '';
   throw new SnapshotError(
     'SETUP_CONFLICT',

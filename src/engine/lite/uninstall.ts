@@ -15,6 +15,7 @@ import {
   configString,
   defaultHome,
   homeEntries,
+  isHome,
   parseConfig,
   readInstallFile,
   resolveWorkspace,
@@ -80,7 +81,8 @@ interface Plan {
 
 async function requireHome(home: string): Promise<void> {
   const stats = await stat(home).catch(() => null);
-  if (stats?.isDirectory() && (await homeEntries(home)).own.length > 0) return;
+  const entries = stats?.isDirectory() ? await homeEntries(home) : { own: [], foreign: [] };
+  if (entries.own.length > 0 && isHome(entries)) return;
   throw new SnapshotError('HOME_NOT_FOUND', `there is no Leoflow install at ${home}`, {
     hint: 'there is nothing to do, or name the Leoflow home with --home <dir>',
   });
@@ -142,9 +144,8 @@ function inTheWorkspace(workspace: string, home: string): SnapshotError {
 
 /** Refuses a home with things in it that no install makes. */
 async function requireOwnEntries(home: string, workspace: string | null): Promise<void> {
-  const real = await realpath(home);
   const { foreign } = await homeEntries(home);
-  const strange = foreign.filter((name) => workspace === null || below(workspace, join(real, name)) === null);
+  const strange = await besideWorkspace(await realpath(home), foreign, workspace);
   if (strange.length === 0) return;
   const more = strange.length > 3 ? ` and ${strange.length - 3} more` : '';
   const names = strange.slice(0, 3).map((name) => join(home, name));
@@ -153,6 +154,21 @@ async function requireOwnEntries(home: string, workspace: string | null): Promis
     `${home} is not removed: ${names.join(', ')}${more} ${strange.length === 1 ? 'is' : 'are'} nothing that Leoflow makes`,
     { hint: 'move it away, or remove it by hand; nothing was removed' },
   );
+}
+
+/** What of some entries of a home, relative to it, is not the workspace. Of a directory on the way to the workspace, what it holds besides. */
+async function besideWorkspace(home: string, entries: string[], workspace: string | null): Promise<string[]> {
+  const beside: string[] = [];
+  for (const entry of entries) {
+    const path = join(home, entry);
+    if (path === workspace) continue;
+    if (workspace === null || below(workspace, path) === null) beside.push(entry);
+    else {
+      const inside = (await readdir(path)).sort().map((name) => join(entry, name));
+      beside.push(...(await besideWorkspace(home, inside, workspace)));
+    }
+  }
+  return beside;
 }
 
 /**
