@@ -260,6 +260,19 @@ describe('it refuses', () => {
     expect(readdirSync(machine.user)).toEqual(['remote']);
   });
 
+  test('a history that is damaged, also inside a repository of which everything is pushed', async () => {
+    await machine.sh(`git init -q --bare remote && git init -q -b main leoflow && cd leoflow && git config user.name x && git config user.email x@example.org &&
+      git commit -q --allow-empty -m 'elsewhere, too' && git remote add origin ../remote && git push -q origin main &&
+      git worktree add -q ../tree && mv ../tree tree && git worktree repair tree && mkdir lost && git init -q lost/repo && : > lost/repo/.git/HEAD`);
+    expect(await refused(PURGE, 4)).toContain(
+      'leoflow/lost/repo/.git holds history, and git does not say whether it is elsewhere, too',
+    );
+    await machine.sh('mv leoflow/lost leoflow/lost:2');
+    expect(await refused(PURGE, 4)).toContain('leoflow/lost:2/repo/.git holds history');
+    await machine.sh('rm -r leoflow/lost:2');
+    expect(await machine.sh(PURGE)).toMatchObject({ status: 0 });
+  });
+
   if (isRoot)
     test('files of another user', async () => {
       mkdirSync(join(machine.workspace, 'results'));

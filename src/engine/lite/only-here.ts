@@ -2,23 +2,28 @@
  * Whether a directory under version control holds history that exists nowhere else.
  */
 import { execFile } from 'node:child_process';
+import { delimiter, dirname } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
  * What would be lost with the history of a repository; completes "<path> …".
  *
- * @param directory the directory under version control
+ * @param directory real path of the directory under version control
  * @param kind the name of what holds the history: `.git` or `.hg`
  * @returns null where everything committed is on a remote, too
  */
 export async function onlyHere(directory: string, kind: string): Promise<string | null> {
-  if (kind !== '.git') return 'holds history, and whether it is elsewhere, too, cannot be told';
+  const around = dirname(directory);
+  // The variable below is a list, which cannot name a path with a colon in it.
+  if (kind !== '.git' || around.includes(delimiter))
+    return 'holds history, and whether it is elsewhere, too, cannot be told';
   // Branches, tags and stashes, and HEAD where it is on none of them.
   const unpushed = ['log', '--all', '--not', '--remotes', '--max-count=1', '--format=%h %s'];
   try {
     const { stdout } = await promisify(execFile)('git', ['-c', 'core.fsmonitor=false', '--no-pager', ...unpushed], {
       cwd: directory,
-      env: plainEnvironment(),
+      // Where this `.git` is damaged, git must not answer for a repository around it.
+      env: { ...plainEnvironment(), GIT_CEILING_DIRECTORIES: around },
       maxBuffer: 1 << 20,
     });
     return stdout === '' ? null : `holds commits that are on no remote, for example ${stdout.trim()}`;
