@@ -76,6 +76,17 @@ describe('without --purge', () => {
   });
 });
 
+test('where there is nothing to remove, the datastore goes on', async () => {
+  expect((await machine.sh('leoflow uninstall --yes')).status).toBe(0);
+  const lite = await machine.lite();
+  for (const line of ['leoflow uninstall --yes', 'leoflow uninstall --yes --json'])
+    expect((await machine.sh(line)).stdout).toMatch(/^Nothing to do|"stopped":false/);
+  expect((await machine.sh('leoflow uninstall', { types: [] })).stdout).toContain('Nothing to do');
+  expect(await machine.psql('SELECT 1')).toBe('1');
+  lite.child.kill('SIGINT');
+  expect(await lite.ended).toMatchObject({ status: 0 });
+});
+
 describe('with --purge', () => {
   test('everything goes, the running datastore is stopped first, and whoever ran it is told', async () => {
     const lite = await machine.lite();

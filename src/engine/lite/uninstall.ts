@@ -2,7 +2,7 @@
  * Uninstall: the tools of an install, or with `purge` all of it.
  *
  *     judge:  what goes, and whether all of it is ours to remove       refusals; nothing is removed
- *     stop:   the datastore, where it runs
+ *     stop:   the datastore, where it runs and anything goes
  *     remove: everything that goes is renamed first, so that it is gone from its place as one, and then removed
  */
 import { lstat, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
@@ -45,7 +45,7 @@ export async function uninstall(options: UninstallOptions = {}): Promise<Uninsta
   try {
     await requireNothingUnfinished(home);
     const plan = await judge(home, options);
-    let stopped = await clusterRuns(home);
+    let stopped = plan.removals.length > 0 && (await clusterRuns(home));
     if (!dryRun) {
       if (stopped) {
         options.onEvent?.({ type: 'phase', phase: 'stop' });
