@@ -1,5 +1,5 @@
 #!/bin/sh
-# A night: back up, verify, prune. Silent unless something is wrong; the exit status is that of the first step that says so.
+# A night: back up, verify, prune. Silent unless something is wrong; the exit status is that of the first step that says so, and 128 + n after signal n.
 #
 #   LEOFLOW_BACKUPS    directory of the archives (default: ~/leoflow-backups)
 #   LEOFLOW_PING_URL   address of a dead man's switch, which the backup pings
@@ -8,19 +8,24 @@
 set -u
 umask 077
 
+# Whoever stops this script may tell nobody else: the stop is passed on to the step, which ends in order, and then the script ends.
+step() { "$@" & wait "$!" || return; }
+stop() { kill -"$1" "${!:-}" 2> /dev/null; wait; exit $((128 + $1)); }
+for signal in 1 2 15; do trap "stop $signal" "$signal"; done # HUP, INT, TERM
+
 backups=${LEOFLOW_BACKUPS:-$HOME/leoflow-backups}
 mkdir -p "$backups" || exit 1
 archive=$backups/leoflow-backup-$(date -u +%Y-%m-%dT%H%M%SZ).tar.gz
 
-leoflow lite backup --quiet --start-datastore --output "$archive" "$@"
+step leoflow lite backup --quiet --start-datastore --output "$archive" "$@"
 status=$?
 case $status in
   0) ;;
   # There is an archive, but some files are not in it as they should be: it is kept, and nothing is removed for it.
-  3) leoflow lite verify --quiet "$archive"; exit 3 ;;
+  3) step leoflow lite verify --quiet "$archive"; exit 3 ;;
   *) exit "$status" ;;
 esac
 
 # Old ones go only for a new one that is good.
-leoflow lite verify --quiet "$archive" || exit
-leoflow lite prune "$backups" --quiet --keep-daily 7 --keep-weekly 4 --keep-monthly 12
+step leoflow lite verify --quiet "$archive" || exit
+step leoflow lite prune "$backups" --quiet --keep-daily 7 --keep-weekly 4 --keep-monthly 12

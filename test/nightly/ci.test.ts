@@ -7,6 +7,7 @@ import { type Machine, Machines } from '../support/machine.js';
 import { runnerOutputs } from '../support/runner.js';
 import {
   ARCHIVE,
+  EndlessDump,
   expectGoodNight,
   filesIn,
   inEnvironment,
@@ -14,6 +15,7 @@ import {
   machineWithInstall,
   place,
   programsOf,
+  startInEnvironment,
 } from './support.js';
 
 let machines: Machines;
@@ -116,6 +118,15 @@ describe('github-actions.yml', () => {
     expect(summary).toContain(`### Backup written\n\n| | |\n| --- | --- |\n| archive | ${archive} |\n| size | `);
     expect(ended.at(-1)?.said).toBe(`${archive} has ${size} bytes\n`);
     await expectGoodNight(machine, archive);
+  });
+
+  test('stops in order when it is cancelled, of which only the process of the step hears', async () => {
+    const dump = await new EndlessDump(machine).make();
+    const step = join(machine.user, 'work/step.sh');
+    await place(machine, step, workflow.jobs.backup.steps[0]?.run ?? '');
+    const backup = startInEnvironment(machine, ['bash', '-e', step], { ...env, LEOFLOW_PG_BIN: dump.path });
+    expect(await dump.stop(backup, 'SIGINT', backups)).toMatchObject({ status: 130, stdout: '' });
+    expect(await machine.serverPid()).toBeUndefined();
   });
 
   test('fails with the backup, and the summary says why', async () => {

@@ -1,10 +1,11 @@
 /** The nightly kit in a cluster: the manifests have the shape that Kubernetes expects, and the container's command does what it says, against a real server. */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type Machine, Machines } from '../support/machine.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
-import { ARCHIVE, filesIn, inEnvironment, kitFile, place, programsOf } from './support.js';
+import { ARCHIVE, EndlessDump, filesIn, kitFile, place, programsOf, startInEnvironment } from './support.js';
 
 interface Container {
   image: string;
@@ -15,6 +16,7 @@ interface Container {
 }
 interface Pod {
   restartPolicy: string;
+  terminationGracePeriodSeconds: number;
   containers: Container[];
   volumes: {
     name: string;
@@ -73,6 +75,10 @@ describe('the manifests', () => {
     expect(writable.map(({ mountPath }) => mountPath)).toEqual(['/leoflow/backups', '/tmp']);
   });
 
+  test('leave a backup that is stopped the time for its end', () => {
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(30);
+  });
+
   test('keep the address off every command line, run one at a time, and not again', () => {
     expect(cronJob?.spec).toMatchObject({ schedule: '17 3 * * *', concurrencyPolicy: 'Forbid' });
     expect(cronJob?.spec?.jobTemplate.spec).toMatchObject({ backoffLimit: 0 });
@@ -119,18 +125,23 @@ describe('the command of the container', () => {
     }
   });
 
-  /** Runs it with the environment of the container, and that alone: no HOME either. */
-  async function run(secrets: Record<string, string>) {
+  /** Starts it with the environment of the container, and that alone: no HOME either. */
+  async function start(secrets: Record<string, string>, under: readonly string[] = [], path = '') {
     const values = { ...named('Secret', 'leoflow-backup')?.stringData, ...secrets };
     const env = container.env.map(({ name, valueFrom }) => [name, values[valueFrom.secretKeyRef.key] ?? '']);
     const [shell = '', ...words] = container.command;
-    const command = [shell, ...words.map((word) => word.replaceAll(/(?<=[ "])\/leoflow\//g, `${root}/leoflow/`))];
-    return inEnvironment(machine, command, {
-      PATH: `${await programsOf(machine)}:/usr/bin:/bin`,
+    const command = [
+      ...under,
+      shell,
+      ...words.map((word) => word.replaceAll(/(?<=[ "])\/leoflow\//g, `${root}/leoflow/`)),
+    ];
+    return startInEnvironment(machine, command, {
+      PATH: `${path}${await programsOf(machine)}:/usr/bin:/bin`,
       HOSTNAME: 'leoflow-backup-1',
       ...(Object.fromEntries(env) as Record<string, string>),
     });
   }
+  const run = async (secrets: Record<string, string>) => (await start(secrets)).ended;
   const backups = () => filesIn(machine, join(root, 'leoflow/backups'));
 
   test('backs up the server that the secret names, verifies and prunes', async () => {
@@ -159,5 +170,16 @@ describe('the command of the container', () => {
     expect(stderr).toMatch(/\nerror: the database at 127\.0\.0\.1:1 cannot be used: .*\nhint: /);
     expect(stderr).not.toContain('hush');
     expect(await backups()).toEqual([]);
+  });
+
+  test('is told to stop, as process 1 where this machine can do that: the backup ends in order', async () => {
+    const dump = await new EndlessDump(machine).make();
+    const namespace = ['unshare', '--user', '--map-current-user', '--pid', '--fork', '--kill-child'];
+    const isFirst = (await machine.sh([...namespace, 'true'].join(' '))).status === 0;
+    const pod = await start({ 'database-url': server.tcpUrl }, isFirst ? namespace : [], `${dump.path}:`);
+    const shell = () =>
+      Number(isFirst ? execFileSync('ps', ['-o', 'pid=', '--ppid', String(pod.child.pid)]) : pod.child.pid);
+    const { status } = await dump.stop(pod, 'SIGTERM', join(root, 'leoflow/backups'), shell);
+    expect(status).toBe(143);
   });
 });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Machine, Machines } from '../support/machine.js';
 import {
   ARCHIVE,
+  EndlessDump,
   expectGoodNight,
   filesIn,
   inEnvironment,
@@ -91,6 +92,17 @@ describe('nightly.sh', () => {
     const env = { PATH: `${machine.user}/fake:/usr/bin:/bin` };
     expect(await night('', env)).toMatchObject({ status: 1, stderr: 'damaged\n' });
     expect(await filesIn(machine, backups)).toEqual([expect.stringMatching(ARCHIVE)]);
+  });
+
+  test.each([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('passes on %s, which it alone is sent, waits, and ends with %d', async (signal, status) => {
+    const dump = await new EndlessDump(machine).make();
+    const night = machine.start('exec ~/bin/nightly.sh', { env: { LEOFLOW_PG_BIN: dump.path } });
+    expect(await dump.stop(night, signal, backups)).toMatchObject({ status, stdout: '' });
+    expect(await machine.serverPid()).toBeUndefined();
   });
 });
 

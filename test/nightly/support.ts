@@ -1,8 +1,10 @@
 /** The nightly kit as people use it: its files, and a machine with an install whose datastore is not running. */
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
-import type { Machine, Machines, Said } from '../support/machine.js';
+import { processesOf, untilEither } from '../support/cli.js';
+import type { Doing, Machine, Machines, Said } from '../support/machine.js';
+import { postgresBin } from '../support/postgres.js';
 
 /** A file of the kit, as it is in the package. */
 export function kitFile(name: string): string {
@@ -32,15 +34,64 @@ export async function programsOf(machine: Machine): Promise<string> {
   return dirname((await machine.sh('command -v leoflow')).stdout.trim());
 }
 
-/** Runs a command line in an environment that holds this, and nothing else. */
+/** Starts a command line in an environment that holds this, and nothing else; the process is that of the command. */
+export function startInEnvironment(
+  machine: Machine,
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Doing {
+  const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+  const settings = Object.entries(env).map(([name, value]) => quote(`${name}=${value}`));
+  return machine.start(['exec', 'env', '-i', ...settings, ...command.map(quote)].join(' '));
+}
+
+/** As {@link startInEnvironment}, to its end. */
 export function inEnvironment(
   machine: Machine,
   command: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<Said> {
-  const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
-  const settings = Object.entries(env).map(([name, value]) => quote(`${name}=${value}`));
-  return machine.sh(['exec', 'env', '-i', ...settings, ...command.map(quote)].join(' '));
+  return startInEnvironment(machine, command, env).ended;
+}
+
+/** A backup whose pg_dump ends only with its machine, to be stopped in its middle. */
+export class EndlessDump {
+  /** The directory of that pg_dump, and of a psql: for `LEOFLOW_PG_BIN`, or `PATH`. */
+  readonly path: string;
+  readonly #machine: Machine;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.path = join(machine.user, 'endless');
+  }
+
+  /** Puts the program in its place. */
+  async make(): Promise<this> {
+    const script = [
+      '#!/bin/sh',
+      `[ "$1" != --version ] || exec '${postgresBin()}/pg_dump' --version`,
+      `: > '${this.path}/runs'`,
+      `while [ -e '${this.path}/runs' ]; do sleep 0.1; done`,
+    ];
+    await place(this.#machine, join(this.path, 'pg_dump'), script.join('\n'), '755');
+    await this.#machine.sh(`rm -f endless/runs; ln -sf '${postgresBin()}/psql' endless`);
+    return this;
+  }
+
+  /**
+   * Sends a signal, once pg_dump runs, and expects an end in order: nothing is in the directory of the archives, and no process is left.
+   *
+   * @param pidOf the process that gets it; default: the one that was started
+   */
+  async stop(doing: Doing, signal: NodeJS.Signals, backups: string, pidOf = () => doing.child.pid): Promise<Said> {
+    await untilEither(() => existsSync(join(this.path, 'runs')), [doing.ended], 'pg_dump to run');
+    process.kill(pidOf() as number, signal);
+    const said = await doing.ended;
+    expect(said.stderr).toContain(`error: interrupted by ${signal}\n`);
+    expect(await filesIn(this.#machine, backups)).toEqual([]);
+    expect(processesOf(this.#machine.user)).toEqual([]);
+    return said;
+  }
 }
 
 /** What lies in a directory of the machine's user. */
