@@ -36,7 +36,7 @@ test.each<[string, number, (name: string) => Forged]>([
   writeFileSync(path, streamed(blocksOf({ workspace: [[directory('workspace/'), ...links]] })));
   const { signal } = new AbortController();
   const archive = await openArchive(path, signal);
-  const pool = new WorkerPool(1);
+  const pool = await WorkerPool.start(1);
   const [ledger, deferred] = [new ChecksumLedger(scratch), new Watched(scratch)];
   try {
     const extraction = new Extraction({

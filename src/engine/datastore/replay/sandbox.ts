@@ -20,10 +20,10 @@ import { carryOver, databaseOptions } from './database-properties.js';
 import { replay } from './locked-psql.js';
 import { requireNoUnaskedCode } from './unasked-code.js';
 
-/** What a staged database and its role are called; behind that, whose they are, and a random part. */
+/** What a staged database and its role are called; behind that, whose they are (a first release did not say), and a random part. */
 const STAGED_PREFIX = 'leoflow_staged_';
 const ROLE_PREFIX = 'leoflow_replay_';
-const SUFFIX = '[0-9a-f]{8}_[0-9]+_[0-9a-f]{8}_[0-9a-f]{12}';
+const SUFFIX = '(?:[0-9a-f]{8}_[0-9]+_[0-9a-f]{8}_)?[0-9a-f]{12}';
 
 /** Staged databases that this process works on: a name tells only whether its process lives. */
 const own = new Set<string>();
