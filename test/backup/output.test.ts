@@ -1,5 +1,5 @@
 /** Where the archive goes: complete or not at all, never over anything else, and never through what is in the way. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -474,6 +474,33 @@ describe('kill -9', () => {
       await release2;
       expect((await alive.ended).status).toBe(0);
       expect(install.left()).toEqual(['other.tar.gz', 'third.tar.gz']);
+    } finally {
+      await release();
+    }
+  });
+
+  test('on another machine of the same name, whose processes are not to be seen, is not cleared here', async (context) => {
+    const id = join(install.base, 'machine-id');
+    writeFileSync(id, `${'0123456789abcdef'.repeat(2)}\n`);
+    const elsewhere = [
+      'unshare',
+      isRoot ? '-m' : '-rm',
+      'sh',
+      '-c',
+      'mount --bind "$0" /etc/machine-id && exec "$@"',
+      id,
+    ];
+    context.skip(spawnSync('unshare', [...elsewhere.slice(1), 'true']).status !== 0, 'no machine can have another ID');
+    const release = await lockTable(install.cluster, 'locked');
+    try {
+      const other = startBackup(install, [], { under: elsewhere });
+      await untilDumpsWait(install, other.ended);
+      const [temporary] = install.left();
+      other.child.kill('SIGKILL');
+      await other.ended;
+      await release();
+      expect((await backUp('-o', join(install.out, 'other.tar.gz'))).status).toBe(0);
+      expect(install.left()).toEqual([temporary, 'other.tar.gz']);
     } finally {
       await release();
     }

@@ -83,15 +83,21 @@ function isAlive(pid: number, start: string | undefined): boolean {
   return !isZombie(pid) && (start === UNKNOWN_START || start === (processStart(pid) ?? start));
 }
 
-/** Host name and PID namespace, hashed: where a process number means something. */
+/** Host name, machine ID and PID namespace, hashed: where a process number means something. */
 function machine(): string {
-  let namespace = '';
+  // Two machines can have the same name, and outside of containers all have the same namespace.
+  const id = known(() => readFileSync('/etc/machine-id', 'latin1').trim());
+  const namespace = known(() => readlinkSync('/proc/self/ns/pid'));
+  return short(`${hostname()}\0${id}\0${namespace}`);
+}
+
+/** What the system says of itself; nothing where it does not. */
+function known(read: () => string): string {
   try {
-    namespace = readlinkSync('/proc/self/ns/pid');
+    return read();
   } catch {
-    // not Linux: one namespace
+    return '';
   }
-  return short(`${hostname()}\0${namespace}`);
 }
 
 /** Whether a process is dead, but still listed: where the first process of a container collects no orphans, for ever. */
