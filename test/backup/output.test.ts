@@ -17,9 +17,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openFileOutput } from '../../src/engine/archive/index.js';
 import { entriesOf, membersOf } from '../support/archive.js';
 import { backup, LEOFLOW, lastJson, leoflow, SlowReader, startLeoflow, underModes, until } from '../support/cli.js';
 import { expectNothingLeft, failingBackup, spoolsOf, startBackup, told, untilDumpsWait } from '../support/failures.js';
@@ -184,6 +186,27 @@ describe('a disk that is full', () => {
     expect(full).toBeGreaterThan(0);
     rmSync(path);
   });
+});
+
+test('a disk that fails in a flush by the way', async () => {
+  const { signal } = new AbortController();
+  const output = await openFileOutput(install.archive, signal);
+  const handle = await open('/dev/null');
+  const error = Object.assign(new Error('EIO: i/o error, fdatasync'), { errno: -5, code: 'EIO', syscall: 'fdatasync' });
+  const datasync = vi.spyOn(Object.getPrototypeOf(handle), 'datasync').mockRejectedValue(error);
+  try {
+    const flushed = Buffer.alloc(64 * MIB);
+    await output.write(flushed);
+    await expect(output.write(flushed)).rejects.toMatchObject({
+      code: 'OUTPUT_WRITE',
+      message: `cannot write ${install.archive}: i/o error`,
+    });
+  } finally {
+    datasync.mockRestore();
+    await handle.close();
+    await output.discard();
+  }
+  expect(install.left()).toEqual([]);
 });
 
 describe('what stands at the output', () => {

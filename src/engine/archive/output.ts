@@ -259,7 +259,9 @@ class FileOutput implements ArchiveOutput {
     this.#size += bytes.length;
     if (this.#size - this.#flushed < FLUSH_BYTES) return;
     this.#flushed = this.#size;
-    await this.#flushing;
+    await this.#flushing.catch((cause: unknown) => {
+      throw writeError(this.path, cause);
+    });
     this.#flushing = this.#handle.datasync();
     // Looked at by the next flush or by commit(); until then a failure must not count as unhandled.
     this.#flushing.catch(() => {});
