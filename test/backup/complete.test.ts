@@ -3,11 +3,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BackupResult } from '../../src/index.js';
 import { checkSums, entriesOf, type Member, membersOf, readArchive, type TarEntry, untar } from '../support/archive.js';
-import { backup, lastJson, leoflow, underModes } from '../support/cli.js';
+import { lastJson, leoflow, underModes } from '../support/cli.js';
 import { createInstall, type TestInstall } from '../support/install.js';
+import { backup, verify } from '../support/library.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
 import {
   growExcluded,
@@ -276,6 +277,30 @@ test('incompressible data costs a copy and no more', async () => {
     ({ raw, block }) => block.length > MIB / 2 && ((raw[33] ?? 9) & 6) === 0,
   );
   expect(stored.length).toBeGreaterThanOrEqual(25);
+});
+
+describe('a directory that is listed oddly', () => {
+  const hook = new URL('../support/odd-listing.mjs', import.meta.url).href;
+  let odd: ReturnType<TestInstall['another']>;
+  const backUp = (output: string, more = 0) =>
+    leoflow(['lite', 'backup', '-q', '--home', odd.home, '--dsn', odd.dsn, '-o', output], {
+      env: { NODE_OPTIONS: `--import=${hook}`, ODD_LISTING: join(odd.workspace, 'odd'), ODD_NAMES: String(more) },
+    });
+  beforeEach(() => {
+    odd = install.another();
+    put(join(odd.workspace, 'odd', 'inside', 'file'), 'x');
+  });
+
+  // More than 4,096 are scanned in pages.
+  test.each([3, 5000])('with each of %d names twice: each is archived once', async (count) => {
+    for (let n = 0; n < count; n += 1) put(join(odd.workspace, 'odd', `${n}.py`));
+    const output = join(install.out, `twice-${count}.tar.gz`);
+    expect(await backUp(output)).toMatchObject({ status: 0, stderr: '' });
+    const names = readArchive(output).map(({ name }) => name);
+    expect(names.filter((name) => name.startsWith('workspace/odd/'))).toHaveLength(1 + 2 + count);
+    const { verdicts } = await verify({ archives: [output], workers: 2 });
+    expect(verdicts).toMatchObject([{ verdict: 'good' }]);
+  });
 });
 
 describe('what cannot go in is reported, and the status is 3', () => {

@@ -71,7 +71,8 @@ class Scan {
         }
         this.#names += names.length;
         chains.set(directory, chain);
-        return names;
+        // Network file systems can list a name twice while others come and go.
+        return [...new Set(names)];
       },
       look: (below) => {
         const path = full(below);
@@ -179,7 +180,12 @@ class Scan {
 }
 
 function pages(directory: string, names: readonly string[], ignores: IgnoreChain | null): Shard[] {
-  const sorted = pathOrder(names).map((index) => names[index] as string);
+  const sorted: string[] = [];
+  for (const index of pathOrder(names)) {
+    const name = names[index] as string;
+    // Listed twice, too.
+    if (name !== sorted.at(-1)) sorted.push(name);
+  }
   return Array.from({ length: Math.ceil(sorted.length / PAGE_NAMES) }, (_, page) => ({
     directory,
     names: sorted.slice(page * PAGE_NAMES, (page + 1) * PAGE_NAMES),
