@@ -24,6 +24,7 @@ const KINDS = {
 
   // the worker threads
   WORKERS_START: 'failed',
+  WORKERS_MEMORY: 'failed',
 
   // the Leoflow home
   HOME_NOT_FOUND: 'failed',

@@ -14,6 +14,9 @@ import { interrupted, SnapshotError, systemErrorCode } from './errors.js';
 /** Where Node.js tells of each thread that it has made. */
 const THREADS_MADE = 'worker_threads';
 
+/** Most memory for the JavaScript heap of a thread. */
+const HEAP_MIB = 256;
+
 /** Runs tasks in worker threads, each thread one at a time, in the order they were given. */
 export class WorkerPool {
   readonly workers: number;
@@ -22,7 +25,7 @@ export class WorkerPool {
   readonly #started: Promise<unknown>;
   /** Tasks that were given to the threads and have no answer yet. */
   readonly #running = new Set<Promise<unknown>>();
-  /** Why a thread is missing that had nothing to do. */
+  /** Why a thread that had nothing to do is missing. */
   #failure: unknown = null;
   #destroyed: Promise<void> | null = null;
 
@@ -55,7 +58,7 @@ export class WorkerPool {
       concurrentTasksPerWorker: 2,
       recordTiming: false,
       // The task at hand is small and short-lived; what is large lives outside of the JavaScript heap.
-      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 },
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: HEAP_MIB },
     });
     // The first thing that a thread says is that it is ready.
     this.#started = Promise.allSettled(this.#piscina.threads.map((thread) => once(thread, 'message')));
@@ -71,7 +74,7 @@ export class WorkerPool {
    * Runs one task.
    *
    * @param give buffers of the task that move to the worker; they are empty here from now on
-   * @throws what the task throws; WORKERS_START where a thread is missing
+   * @throws what the task throws; WORKERS_START where a thread is missing; WORKERS_MEMORY where the task takes too much
    */
   async run<Name extends keyof Tasks>(
     name: Name,
@@ -119,9 +122,15 @@ async function endThread(thread: Worker): Promise<void> {
   await thread.terminate();
 }
 
-/** Why a thread could not start, in words; any other error as it is. */
+/** Why a thread could not start, or had to end, in words; any other error as it is. */
 function asThreadError(error: unknown): unknown {
   const code = systemErrorCode(error);
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return new SnapshotError('WORKERS_MEMORY', `a worker needs more memory than the ${HEAP_MIB} MiB that it may use`, {
+      hint: 'where a directory has millions of names, spread them over several, or leave it out with --exclude',
+      cause: error,
+    });
+  }
   // A thread that has begun fails with the system's error itself. (Those of tasks come without a code.)
   const reason = code === 'ERR_WORKER_INIT_FAILED' ? /\w*$/.exec((error as Error).message)?.[0] : code;
   const noFiles = reason === 'EMFILE' || reason === 'ENFILE';

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { BackupResult } from '../../src/index.js';
 import { checkSums, entriesOf, type Member, membersOf, readArchive, type TarEntry, untar } from '../support/archive.js';
 import { lastJson, leoflow, underModes } from '../support/cli.js';
+import { told } from '../support/failures.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { backup, verify } from '../support/library.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
@@ -300,6 +301,16 @@ describe('a directory that is listed oddly', () => {
     expect(names.filter((name) => name.startsWith('workspace/odd/'))).toHaveLength(1 + 2 + count);
     const { verdicts } = await verify({ archives: [output], workers: 2 });
     expect(verdicts).toMatchObject([{ verdict: 'good' }]);
+  });
+
+  test('with more names than the memory holds: that is told', async () => {
+    const ended = await backUp(join(install.out, 'many.tar.gz'), 10_000_000);
+    expect(told(ended)).toMatchObject({
+      status: 1,
+      error: 'a worker needs more memory than the 256 MiB that it may use',
+      hint: 'where a directory has millions of names, spread them over several, or leave it out with --exclude',
+    });
+    expect(install.left()).not.toContain('many.tar.gz');
   });
 });
 
