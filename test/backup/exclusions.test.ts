@@ -1,7 +1,17 @@
 /** What is left out, by which rule, and what no rule can bring back. Git itself is asked what its ignore syntax means. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import {
+  closeSync,
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readArchive } from '../support/archive.js';
@@ -183,6 +193,41 @@ describe('no pattern brings back', () => {
     const result = await backup({ home, dsn, output });
     expect(readArchive(output).map(({ name }) => name)).not.toContain('workspace/out/snap.tar.gz');
     expect(result.leftOut).toEqual([{ rule: 'the archive itself', directories: 0, files: 1 }]);
+  });
+});
+
+describe('the archive that a stream leads to', () => {
+  test('is left out: standard output, redirected into the workspace', async () => {
+    const { workspace, home, dsn } = install.another();
+    put(join(workspace, 'out', 'other'), 'x');
+    const output = join(workspace, 'out', 'snap.tar.gz');
+    const file = openSync(output, 'w');
+    const argv = ['lite', 'backup', '--home', home, '--dsn', dsn, '-o', '-'];
+    const { status, stderr } = await leoflow(argv, { stdout: file });
+    closeSync(file);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('the archive itself') });
+    const names = readArchive(output).map(({ name }) => name);
+    expect(names.filter((name) => name.startsWith('workspace/out/'))).toEqual([
+      'workspace/out/',
+      'workspace/out/other',
+    ]);
+  });
+
+  test("is left out: the caller's file, with a name of more than ASCII", async () => {
+    const { workspace, home, dsn } = install.another();
+    const output = join(workspace, 'Sicherung für alle\n.tar.gz');
+    const { leftOut } = await backup({ home, dsn, output: createWriteStream(output) });
+    expect(readArchive(output).map(({ name }) => name)).not.toContain(`workspace/${basename(output)}`);
+    expect(leftOut).toEqual([{ rule: 'the archive itself', directories: 0, files: 1 }]);
+  });
+
+  test('keeps nobody from a backup where it has no name any more', async () => {
+    const { workspace, home, dsn } = install.another();
+    mkdirSync(join(workspace, 'gone'));
+    const output = createWriteStream(join(workspace, 'gone', 'snap.tar.gz'));
+    await once(output, 'open');
+    rmSync(join(workspace, 'gone'), { recursive: true });
+    expect((await backup({ home, dsn, output })).leftOut).toEqual([]);
   });
 });
 

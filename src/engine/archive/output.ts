@@ -1,7 +1,7 @@
 /**
  * Where the archive goes. A file appears complete or not at all: it is written to a private temporary beside it, made durable, and renamed.
  */
-import { constants, openSync, type Stats } from 'node:fs';
+import { constants, openSync, realpathSync, type Stats } from 'node:fs';
 import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -15,7 +15,7 @@ import { clearStaleTemporaries, liveTemporaries, temporaryName } from './tempora
 export interface ArchiveOutput {
   /** Absolute path of the finished archive; null for a stream. */
   readonly path: string | null;
-  /** The file being written to; null for a stream. */
+  /** The file being written to; null for a stream that leads to none, as far as the system tells. */
   readonly temporary: string | null;
   /** Bytes taken so far. */
   readonly size: number;
@@ -109,7 +109,9 @@ export function openStreamOutput(stream: Writable, signal: AbortSignal, more: { 
   };
   return {
     path: null,
-    temporary: null,
+    get temporary() {
+      return fileBehind(stream);
+    },
     get size() {
       return size;
     },
@@ -132,6 +134,15 @@ export function openStreamOutput(stream: Writable, signal: AbortSignal, more: { 
       if (more.close === true) stream.destroy();
     },
   };
+}
+
+/** The file that a stream writes to, by its descriptor; null where there is none (any more), or no `/proc` to ask. */
+function fileBehind(stream: Writable): string | null {
+  try {
+    return 'fd' in stream && typeof stream.fd === 'number' ? realpathSync(`/proc/self/fd/${stream.fd}`) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Resolves when a stream takes more, has failed or was closed, or the signal fires; leaves no listener behind. */
