@@ -94,7 +94,7 @@ export class Examination {
   async #pieces(): Promise<void> {
     const { fd, size, signal, pool } = this.#options;
     let reader: TarReader | null = null;
-    for await (const { piece, result } of inOrder(this.#jobs(surveyMembers(fd, size)), pool.workers + 1)) {
+    for await (const { piece, result } of inOrder(this.#jobs(surveyMembers(fd, size, signal)), pool.workers + 1)) {
       throwIfAborted(signal);
       if (piece.type === 'gap') this.#addProblem(unreadable(piece, size));
       else if (result?.problem != null) this.#addProblem(result.problem);
@@ -113,10 +113,10 @@ export class Examination {
   }
 
   async *#jobs(
-    pieces: readonly Piece[],
+    pieces: AsyncIterable<Piece>,
   ): AsyncGenerator<() => Promise<{ piece: Piece; result: SalvageResult | null }>> {
     const { fd, pool } = this.#options;
-    for (const piece of pieces) {
+    for await (const piece of pieces) {
       const member = piece.type === 'member' ? piece.member : asMember(piece);
       yield async () => ({ piece, result: member === null ? null : await pool.run('salvage', { fd, member }) });
     }

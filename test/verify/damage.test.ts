@@ -186,6 +186,33 @@ describe('a damaged header of a member', () => {
     });
   }
 
+  test('two of them: what lies between is read, and nothing is damaged but headers', async () => {
+    for (const [first, second] of [
+      [1, -6],
+      [1, 3],
+      [2, 4],
+      [-5, -3],
+    ] as const) {
+      const [one, other] = [members.at(first), members.at(second)] as [Member, Member];
+      const { problems, entries } = await shelf.verdict(changed(one.offset, other.offset));
+      const gaps = [one, other].map(
+        ({ offset, raw }) => `from byte ${offset} to byte ${offset + raw.length} there is no`,
+      );
+      expect(problems.map(({ message }) => message)).toEqual(gaps.map((gap) => expect.stringContaining(gap)));
+      expect({ first, second, entries }).toEqual({ first, second, entries: [] });
+    }
+  });
+
+  test('two of them, with what stands behind them: what lies between is not named', async () => {
+    const [one, other] = [holding('inner.tar.gz'), holding('number 3')];
+    const bytes = Buffer.from(whole);
+    for (const { offset } of [one, other]) bytes.fill(0, offset, offset + 4096);
+    const { entries, verdict } = said(await shelf.verdict(bytes));
+    expect(verdict).toBe('damaged');
+    expect(entries.length).toBeGreaterThan(0);
+    for (const entry of entries) expect(entry).toMatch(/^workspace\/(inner|small|zz)/);
+  });
+
   test('of the first one, which makes it look like somebody else’s', async () => {
     for (const at of [0, 3, 4, 9, 10, 12, 16, 20, 24, 25, 29]) {
       expect((await shelf.verdict(changed(at))).verdict).toBe('damaged');
