@@ -227,6 +227,18 @@ describe('it refuses', () => {
     }
   });
 
+  test('a directory that may not be looked into', async () => {
+    await machine.sh('mkdir -p closed around/home && chmod 0 closed around');
+    for (const home of ['closed', 'around/home'])
+      expect(await refused(`leoflow uninstall --yes --home ${home}`, 1)).toContain(
+        `cannot look into ${machine.user}/${home}: permission denied`,
+      );
+    // Its names can be read, but not what they stand for.
+    await machine.sh('chmod 600 .leoflow');
+    expect(await refused('leoflow uninstall --yes', 4)).toContain('it cannot be looked through: permission denied');
+    await machine.sh('chmod 700 .leoflow closed around');
+  });
+
   test('a project that has directories of the same names', async () => {
     await machine.sh('mkdir -p projA/venv projA/python/mylib projA/src && echo x > projA/python/mylib/precious.py');
     await machine.sh('mkdir -p projB/venv projB/dev && echo x > projB/dev/precious.py');

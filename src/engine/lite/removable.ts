@@ -49,9 +49,9 @@ export async function judgeRemovable(candidate: Candidate): Promise<Extent> {
   for (const mount of await mountPoints()) {
     if (below(mount, path) !== null) throw refuse(`a file system is mounted at ${mount}`, 'unmount it first');
   }
-  const { dev } = await lstat(path);
   const found = { files: 0, bytes: 0 };
   try {
+    const { dev } = await lstat(path);
     await look(path, { ...candidate, dev, found, refuse });
   } catch (error) {
     if (error instanceof SnapshotError) throw error;

@@ -80,8 +80,13 @@ interface Plan {
 }
 
 async function requireHome(home: string): Promise<void> {
-  const stats = await stat(home).catch(() => null);
-  const entries = stats?.isDirectory() ? await homeEntries(home) : { own: [], foreign: [] };
+  const entries = await homeEntries(home).catch((cause: unknown) => {
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(cause) ?? '')) return { own: [], foreign: [] };
+    throw new SnapshotError('HOME_NOT_FOUND', `cannot look into ${home}: ${systemErrorText(cause)}`, {
+      hint: 'run this as its owner, or name another Leoflow home with --home <dir>',
+      cause,
+    });
+  });
   if (entries.own.length > 0 && isHome(entries)) return;
   throw new SnapshotError('HOME_NOT_FOUND', `there is no Leoflow install at ${home}`, {
     hint: 'there is nothing to do, or name the Leoflow home with --home <dir>',
