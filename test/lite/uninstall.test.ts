@@ -1,7 +1,9 @@
 /** `leoflow uninstall`: asks, removes what is the install's, and nothing else. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { judgeRemovable } from '../../src/engine/lite/removable.js';
 import { type Machine, Machines, type Said } from '../support/machine.js';
 import { isRoot } from '../support/tree.js';
 
@@ -105,6 +107,39 @@ describe('with --purge', () => {
       ln -s /etc leoflow/etc; chmod 555 leoflow/a/b leoflow/a; chmod 0 leoflow/a/b/c`);
     expectRemoved(await machine.sh(PURGE));
     expect(existsSync('/etc/passwd')).toBe(true);
+  });
+
+  test('also what has a name that is not UTF-8; but no history there, of which nothing can be told', async () => {
+    await machine.sh(
+      `mkdir "$(printf 'leoflow/caf\\351')" && touch "$(printf 'leoflow/caf\\351/th\\351')" && git init -q "$(printf 'leoflow/caf\\351')"`,
+    );
+    expect(await refused(PURGE, 4)).toMatch(/\/\.git holds history, and whether it is elsewhere, too, cannot be told/);
+    await machine.sh(`rm -r leoflow/*/.git`);
+    const said = await machine.sh(PURGE);
+    expectRemoved(said);
+    expect(said.stdout).toContain(`  workspace  ${machine.workspace}: 1 file, 0 B\n`);
+  });
+
+  test('also while files come and go', async () => {
+    const path = join(machines.base, `busy-${count}`);
+    mkdirSync(path);
+    for (let i = 0; i < 100; i++) writeFileSync(join(path, `${i}`), '');
+    let looks = 0;
+    const judge = async () => {
+      const candidate = { path, what: 'workspace', uid: process.getuid?.() ?? 0, histories: true };
+      try {
+        for (; looks < 20; looks++) expect((await judgeRemovable(candidate)).files).toBeGreaterThanOrEqual(100);
+      } finally {
+        looks = 20;
+      }
+    };
+    const comeAndGo = async () => {
+      for (let i = 0; looks < 20; i++) {
+        await writeFile(join(path, `x${i}`), '');
+        await unlink(join(path, `x${i}`));
+      }
+    };
+    await Promise.all([judge(), comeAndGo()]);
   });
 
   test('workspaces that restores have replaced are their owner’s, and are named', async () => {

@@ -14,9 +14,9 @@ import { promisify } from 'node:util';
  */
 export async function onlyHere(directory: string, kind: string): Promise<string | null> {
   const around = dirname(directory);
-  // The variable below is a list, which cannot name a path with a colon in it.
-  if (kind !== '.git' || around.includes(delimiter))
-    return 'holds history, and whether it is elsewhere, too, cannot be told';
+  // The variable below is a list, which cannot name a path with a colon in it; and no string names one that is not UTF-8.
+  const canBeNamed = !around.includes(delimiter) && !directory.includes('\ufffd');
+  if (kind !== '.git' || !canBeNamed) return 'holds history, and whether it is elsewhere, too, cannot be told';
   // Branches, tags and stashes, and HEAD where it is on none of them.
   const unpushed = ['log', '--all', '--not', '--remotes', '--max-count=1', '--format=%h %s'];
   try {

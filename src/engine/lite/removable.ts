@@ -4,10 +4,10 @@
  * A workspace is any directory that somebody once named. So before one is removed it is looked through to the last file: it must hold nothing of other
  * users, nothing of other file systems, and no history that exists nowhere else (a backup leaves `.git` out, so there it is not either).
  */
-import { lstat, opendir, readFile, realpath } from 'node:fs/promises';
+import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { SnapshotError, systemErrorText, throwIfAborted } from '../errors.js';
+import { basename, dirname } from 'node:path';
+import { SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from '../errors.js';
 import { below } from '../install/index.js';
 import { onlyHere } from './only-here.js';
 
@@ -52,13 +52,15 @@ export async function judgeRemovable(candidate: Candidate): Promise<Extent> {
   const found = { files: 0, bytes: 0 };
   try {
     const { dev } = await lstat(path);
-    await look(path, { ...candidate, dev, found, refuse });
+    await look(Buffer.from(path), { ...candidate, dev, found, refuse });
   } catch (error) {
     if (error instanceof SnapshotError) throw error;
     throw refuse(`it cannot be looked through: ${systemErrorText(error)}`);
   }
   return found;
 }
+
+const SLASH = Buffer.from('/');
 
 type Refuse = (why: string, hint?: string) => SnapshotError;
 
@@ -68,22 +70,32 @@ interface Search extends Candidate {
   refuse: Refuse;
 }
 
-async function look(path: string, search: Search): Promise<void> {
+/** @param path bytes: a name need not be UTF-8 */
+async function look(path: Buffer, search: Search): Promise<void> {
   throwIfAborted(search.signal);
   const { uid, dev, found, refuse } = search;
-  const stats = await lstat(path);
-  if (stats.uid !== uid) throw refuse(`${path} belongs to another user (uid ${stats.uid})`);
-  if (stats.dev !== dev) throw refuse(`${path} lies on another file system`);
-  if (search.histories && /^\.(?:git|hg)$/.test(basename(path))) {
-    const why = await onlyHere(dirname(path), basename(path));
-    if (why !== null) throw refuse(`${path} ${why}`, 'push it, or move it away');
+  const stats = await lstat(path).catch(nullIfGone);
+  if (stats === null) return;
+  const text = path.toString();
+  if (stats.uid !== uid) throw refuse(`${text} belongs to another user (uid ${stats.uid})`);
+  if (stats.dev !== dev) throw refuse(`${text} lies on another file system`);
+  if (search.histories && /^\.(?:git|hg)$/.test(basename(text))) {
+    const why = await onlyHere(dirname(text), basename(text));
+    if (why !== null) throw refuse(`${text} ${why}`, 'push it, or move it away');
   }
   if (!stats.isDirectory()) {
     found.files += 1;
     found.bytes += stats.size;
     return;
   }
-  for await (const entry of await opendir(path)) await look(join(path, entry.name), search);
+  const names = await readdir(path, { encoding: 'buffer' }).catch(nullIfGone);
+  for (const name of names ?? []) await look(Buffer.concat([path, SLASH, name]), search);
+}
+
+/** For what has vanished meanwhile: files come and go while the datastore runs. */
+function nullIfGone(error: unknown): null {
+  if (systemErrorCode(error) === 'ENOENT') return null;
+  throw error;
 }
 
 /**
