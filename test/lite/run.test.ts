@@ -269,6 +269,27 @@ describe('a server that goes away meanwhile', () => {
   });
 });
 
+describe('without a place for the log of the datastore', () => {
+  const why = () => `${machine.home}/dev, where its log goes, cannot be made: `;
+
+  test('says so, the first time, too', async () => {
+    await machine.sh('echo x > .leoflow/dev');
+    expect(await failing('leoflow lite', 1)).toContain(why());
+    await machine.sh('rm .leoflow/dev');
+    await stop(await machine.lite());
+    await machine.sh('rm -r .leoflow/dev && echo x > .leoflow/dev');
+    expect(await failing('leoflow lite', 1)).toContain(`${why()}file already exists`);
+    expect((await machine.sh('cat .leoflow/dev')).stdout).toBe('x\n');
+  });
+
+  test('so does a backup that is to start it', async () => {
+    await stop(await machine.lite());
+    await machine.sh('rm -r .leoflow/dev && chmod 555 .leoflow');
+    expect(await failing('leoflow lite backup --start-datastore', 1)).toContain(`${why()}permission denied`);
+    await machine.sh('chmod 755 .leoflow');
+  });
+});
+
 test('while a restore was broken off, it does not start', async () => {
   const journal = `${machine.home}.restore-journal.json`;
   writeFileSync(journal, '{"version":1,"state":"committing","renames":[],"carried":[]}');

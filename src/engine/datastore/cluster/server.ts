@@ -187,7 +187,11 @@ export async function provision(search: ToolSearch): Promise<{ server: ManagedSe
   if (pgCtlTool === undefined) throw toolMissing('pg_ctl', { home });
 
   const madeHome = await makeHome(home);
-  const hadLog = await exists(join(home, 'dev', 'postgres.log'));
+  // Also where there can be none, as `dev` is no directory: then there will be none to remove.
+  const hadLog = await stat(join(home, LOG)).then(
+    () => true,
+    (error: unknown) => systemErrorCode(error) !== 'ENOENT',
+  );
   const hadDev = await exists(join(home, 'dev'));
   const unfinished = join(home, UNFINISHED);
   try {
@@ -243,9 +247,19 @@ function surroundings({ home, account }: Pick<ManagedServer, 'home' | 'account'>
   return { cwd: home, env, ...account };
 }
 
+/** @throws `CLUSTER_START` where there can be none */
 async function logFile({ home, account }: ManagedServer): Promise<string> {
-  const made = await mkdir(join(home, 'dev'), { recursive: true, mode: 0o700 });
-  if (made !== undefined && account !== undefined) await chown(made, account.uid, account.gid);
+  const directory = join(home, 'dev');
+  try {
+    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (made !== undefined && account !== undefined) await chown(made, account.uid, account.gid);
+  } catch (cause) {
+    throw new SnapshotError(
+      'CLUSTER_START',
+      `the datastore in ${pgdataOf(home)} does not start: ${directory}, where its log goes, cannot be made: ${systemErrorText(cause)}`,
+      { hint: 'free some space there, make it writable, or move away what stands in its place', cause },
+    );
+  }
   return join(home, LOG);
 }
 
