@@ -94,6 +94,15 @@ describe('a datastore that does not run', () => {
     await expectAsBefore();
   });
 
+  test('is stopped when it comes up, but pg_ctl has given up waiting for it', async () => {
+    const argv = [...START, ...(await bin({ pg_ctl: ctl('start', '"$REAL/pg_ctl" "$@"; exit 1') }))];
+    expect(await failingBackup(install, argv)).toMatchObject({
+      status: 1,
+      error: expect.stringContaining('does not start'),
+    });
+    await expectAsBefore();
+  });
+
   test('is stopped when the dump fails', async () => {
     const argv = [
       ...START,

@@ -31,7 +31,14 @@ export async function startForBackup(options: Omit<DatastoreOptions, 'dsn'>): Pr
   const search = { home: resolve(options.home), pgBin: options.pgBin, signal: options.signal };
   const found = await findCluster((await requirePsql(search)).path, search, undefined);
   if (found.state === 'stopped') {
-    await startServer(await findServer(search, found.major), search.signal, STARTED_FOR_BACKUP);
+    const server = await findServer(search, found.major);
+    try {
+      await startServer(server, search.signal, STARTED_FOR_BACKUP);
+    } catch (error) {
+      // pg_ctl may have given up waiting for one that still comes up.
+      if (await runsForBackup(search.home)) await stopServer(server);
+      throw error;
+    }
     return 'started';
   }
   if (found.state === 'absent') {
