@@ -33,7 +33,7 @@ export type DiffPhase = 'read' | 'workspace' | 'datastore';
 export type DiffEvent =
   | { type: 'phase'; phase: DiffPhase }
   | { type: 'progress'; progress: RestoreProgress }
-  /** A file of the install that cannot be compared. */
+  /** A file or directory of the install that cannot be compared. */
   | { type: 'warning'; warning: Warning }
   /** Something worth knowing that is not an error, one sentence. */
   | { type: 'note'; message: string }
@@ -110,7 +110,7 @@ export interface DiffResult {
   workspace: PartDifferences | null;
   /** Tables; null where the part was not compared. */
   datastore: PartDifferences | null;
-  /** Files that could not be compared; each was a warning. */
+  /** What could not be compared; each was a warning, or lies below a directory that was. */
   uncompared: number;
   /** Milliseconds from start to end. */
   durationMs: number;

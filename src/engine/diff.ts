@@ -140,7 +140,7 @@ class DiffRun {
     const total = nothing();
     for await (const compared of compareWorkspaces(from, to, this.#pool)) {
       throwIfAborted(this.#signal);
-      this.#uncompared += compared.warnings.length;
+      this.#uncompared += compared.warnings.length + compared.unseen;
       for (const warning of compared.warnings) this.#emit({ type: 'warning', warning });
       this.#tell(compared, total);
       this.#progress.files += compared.same + compared.differences.length;

@@ -15,8 +15,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Difference, DiffOptions, DiffResult } from '../../src/index.js';
+import type { DiffEvent, Difference, DiffOptions, DiffResult } from '../../src/index.js';
 import { untar } from '../support/archive.js';
+import { leoflow, underModes } from '../support/cli.js';
 import { plainGzip } from '../support/forge/members.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { backup, diff } from '../support/library.js';
@@ -279,6 +280,48 @@ describe('an archive and the install', () => {
     await expect(diff({ from: after, to: null, home: '/nonexistent' })).rejects.toMatchObject({
       code: 'HOME_NOT_FOUND',
     });
+  });
+
+  test('what lies below a directory that cannot be read is not compared, and not removed', async () => {
+    const { home, workspace, dsn } = install.another();
+    for (const path of ['shut/a', 'shut/deep/b', 'shut.txt', 'listed/deep/c', 'listed/d', 'open/e', 'gone'])
+      put(join(workspace, path), path);
+    const archive = join(install.out, 'unseen.tar.gz');
+    await backup({ home, dsn, output: archive });
+    rmSync(join(workspace, 'gone'));
+    rmSync(join(workspace, 'open/e'));
+    const [shut, listed] = [join(workspace, 'shut'), join(workspace, 'listed')];
+    const compare = async () => {
+      const argv = ['lite', 'diff', '--live', '--home', home, '--only', 'workspace', '--exit-code', '--json', archive];
+      const { status, stdout } = await leoflow(argv, { under: underModes });
+      const lines = stdout.toString().trimEnd().split('\n');
+      const told = lines.map((line) => JSON.parse(line) as DiffEvent | (DiffResult & { type: 'result' }));
+      return {
+        status,
+        differences: told.flatMap((line) =>
+          line.type === 'difference' && line.difference.part === 'workspace'
+            ? [`${line.difference.change} ${line.difference.path}`]
+            : [],
+        ),
+        warnings: told.flatMap((line) => (line.type === 'warning' ? [line.warning.path] : [])),
+        result: told.at(-1),
+      };
+    };
+    chmodSync(shut, 0o000);
+    // Its names can be read, and nothing else of it.
+    chmodSync(listed, 0o444);
+    try {
+      expect(await compare()).toMatchObject({
+        status: 1,
+        differences: ['removed gone', 'changed listed', 'removed open/e', 'changed shut'],
+        warnings: expect.arrayContaining([shut, join(listed, 'deep'), join(listed, 'd')]),
+        // Of these three, deep/c, and what is below shut.
+        result: { uncompared: 7, workspace: { added: 0, removed: 2, changed: 2 } },
+      });
+    } finally {
+      for (const directory of [shut, listed]) chmodSync(directory, 0o755);
+    }
+    expect(await compare()).toMatchObject({ status: 1, differences: ['removed gone', 'removed open/e'], warnings: [] });
   });
 
   test('a file that goes away meanwhile is a warning', async () => {

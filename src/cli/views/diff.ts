@@ -28,7 +28,7 @@ export const diffView: View<DiffPhase, DiffResult> = {
       ...rowsOf('config', partTexts(config, 'key')),
       ...rowsOf('workspace', partTexts(workspace, 'entry', 'entries')),
       ...rowsOf('datastore', partTexts(datastore, 'table')),
-      ...rowsOf('uncompared', uncompared > 0 ? [formatCount(uncompared, 'file')] : []),
+      ...rowsOf('uncompared', uncompared > 0 ? [formatCount(uncompared, 'entry', 'entries')] : []),
       ...rowsOf('time', [formatDuration(result.durationMs), ...(verbose ? [phases] : [])]),
     ];
     const names = `${printable(result.from)} → ${printable(result.to)}`;

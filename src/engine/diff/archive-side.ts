@@ -52,6 +52,10 @@ abstract class ArchiveSide {
     this.setup = archive.setup;
   }
 
+  unseen(): null {
+    return null;
+  }
+
   async close(): Promise<void> {
     await this.options.archive.handle.close();
   }

@@ -17,12 +17,16 @@ const BATCH_BYTES = 8 << 20;
 interface Pair {
   from: ListedEntry | null;
   to: ListedEntry | null;
+  /** Whether it lies where the second side could not look: nobody knows if that has it. */
+  isUnseen: boolean;
 }
 
 /** What came of some entries. */
 export interface Compared {
   differences: Difference[];
   same: number;
+  /** Entries of the first side that lie where the second one could not look. */
+  unseen: number;
   warnings: Warning[];
 }
 
@@ -43,15 +47,19 @@ async function compareBatch(batch: readonly Pair[], root: string | null, pool: W
   }));
   const { sums } = root === null || items.length === 0 ? { sums: [] } : await pool.run('sum', { root, items });
   const read = new Map(unread.map((entry, index) => [entry, sums[index]]));
-  const compared: Compared = { differences: [], same: 0, warnings: [] };
-  for (const { from, to } of batch) {
+  const compared: Compared = { differences: [], same: 0, unseen: 0, warnings: [] };
+  for (const { from, to, isUnseen } of batch) {
+    if (isUnseen) {
+      compared.unseen += 1;
+      continue;
+    }
     const sum = to === null ? undefined : read.get(to);
     if (typeof sum === 'object') {
       compared.warnings.push(sum);
       continue;
     }
     const known = to === null || sum === undefined ? to : { ...to, [to.kind === 'file' ? 'sha256' : 'target']: sum };
-    const difference = differenceOf({ from, to: known });
+    const difference = differenceOf(from, known);
     if (difference === null) compared.same += 1;
     else compared.differences.push(difference);
   }
@@ -64,7 +72,7 @@ function needsReading({ from, to }: Pair): boolean {
 }
 
 /** Null where there is none. */
-function differenceOf({ from, to }: Pair): Difference | null {
+function differenceOf(from: ListedEntry | null, to: ListedEntry | null): Difference | null {
   const entry = to ?? from;
   if (entry === null) return null;
   const { path, kind } = entry;
@@ -112,9 +120,12 @@ async function* pairs(from: Side, to: Side): AsyncGenerator<Pair> {
       const [a, b] = [left.entry ?? (await left.next()), right.entry ?? (await right.next())];
       if (a === null && b === null) return;
       const order = a === null ? 1 : b === null ? -1 : comparePaths(a.path, b.path);
-      const pair = { from: order <= 0 ? a : null, to: order >= 0 ? b : null };
+      const unseen = a !== null && order < 0 ? to.unseen(a.path) : null;
+      const pair = { from: order <= 0 ? a : null, to: order >= 0 ? b : null, isUnseen: unseen !== null };
       if (order <= 0) left.entry = null;
       if (order >= 0) right.entry = null;
+      // The one that could not be looked at is not compared either, and the warning has told it.
+      if (pair.isUnseen && unseen === a?.path) continue;
       const isFile = (pair.to ?? pair.from)?.kind === 'file';
       if (bothFull || isFile || (pair.from !== null && pair.to !== null)) yield pair;
     }

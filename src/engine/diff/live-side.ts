@@ -2,7 +2,7 @@
  * An install as it is now, as one side of a comparison: seen through the same rules as a backup would, and its datastore through the same pg_dump, so that what
  * a backup would leave out makes no difference.
  */
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { openDatastore, RowCounter, startDump } from '../datastore/index.js';
 import { SnapshotError } from '../errors.js';
 import type { Warning } from '../events.js';
@@ -18,6 +18,7 @@ import {
   wholeSeconds,
 } from '../workspace/index.js';
 import type { Side } from './side.js';
+import { UnseenPaths } from './unseen-paths.js';
 
 export interface LiveSideOptions {
   home: string;
@@ -31,6 +32,9 @@ export interface LiveSideOptions {
   signal: AbortSignal;
 }
 
+/** Of what the walk warns, what leaves open whether something is there. */
+const UNSEEN: readonly Warning['code'][] = ['unreadable', 'vanished'];
+
 /** The side that an install is. */
 export class LiveSide implements Side {
   readonly manifest = null;
@@ -38,6 +42,7 @@ export class LiveSide implements Side {
   readonly #install: Install;
   readonly #rules: ExclusionRules;
   readonly #options: LiveSideOptions;
+  readonly #unseen = new UnseenPaths();
 
   private constructor(install: Install, rules: ExclusionRules, options: LiveSideOptions) {
     this.#install = install;
@@ -75,9 +80,16 @@ export class LiveSide implements Side {
       rules: this.#rules,
       scan: (task) => pool.run('scan', task),
       concurrency: pool.workers,
-      onWarning,
+      onWarning: (warning) => {
+        if (UNSEEN.includes(warning.code)) this.#unseen.add(relative(this.root, warning.path));
+        onWarning(warning);
+      },
     });
     for await (const table of walk.entries()) yield listedRows(table);
+  }
+
+  unseen(path: string): string | null {
+    return this.#unseen.above(path);
   }
 
   /** @throws DATASTORE_*, DUMP_FAILED, TOOL_* */

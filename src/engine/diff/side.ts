@@ -15,6 +15,8 @@ export interface Side {
   readonly root: string | null;
   /** The entries of the workspace in path order. Once. */
   entries(): AsyncIterable<readonly ListedEntry[]>;
+  /** That path, or the directory above it, that could not be looked at, for a path that the entries have passed; null where it is known to be missing. */
+  unseen(path: string): string | null;
   /** Rows by table. After the entries. */
   rows(): Promise<ReadonlyMap<string, number>>;
   close(): Promise<void>;
