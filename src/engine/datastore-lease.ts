@@ -7,8 +7,7 @@
  * Only a server that was started for a backup is ever stopped, and only if neither another backup, nor `leoflow lite`, nor a restore, nor any session
  * relies on it. A backup that is killed leaves it running; the next one finds it by its command line, and stops it in the end.
  */
-import { dirname } from 'node:path';
-import { clearStaleTemporaries } from './archive/index.js';
+import { clearStaleBeside } from './beside-home.js';
 import {
   type Datastore,
   type DatastoreOptions,
@@ -34,7 +33,7 @@ export interface DatastoreLease {
 
 /** What a lease is asked for. */
 export interface LeaseRequest {
-  /** The home as it was named: locks lie beside it. */
+  /** The home as it was named. */
   namedHome: string;
   search: DatastoreOptions;
   /** Whether to start a datastore that is stopped. */
@@ -79,7 +78,7 @@ export async function leaseDatastore(request: LeaseRequest): Promise<DatastoreLe
 async function begin(request: LeaseRequest) {
   const { namedHome, search, onNote } = request;
   const options = { home: namedHome, pgBin: search.pgBin, signal: search.signal };
-  await clearStaleTemporaries(dirname(namedHome));
+  await clearStaleBeside(namedHome);
   const leave = await holdForBackup(namedHome);
   try {
     const unlock = await lockBriefly(namedHome, 'switch', search.signal);

@@ -7,6 +7,7 @@ import { unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { liveTemporaries, openPrivate, temporaryName } from './archive/index.js';
+import { pathsOf, placeOf } from './beside-home.js';
 import { SnapshotError, systemErrorText, throwIfAborted } from './errors.js';
 
 /**
@@ -28,7 +29,7 @@ type Holder = Work | typeof LITE | typeof BACKUP;
 /** Milliseconds to wait for a brief work, and, at most, between two tries. */
 const PATIENCE = { whole: 300_000, between: 200 } as const;
 
-/** What this process does to which homes: a lock's name tells only other processes. */
+/** What this process does to which homes, by their real paths: a lock's name tells only other processes. */
 const worked = new Map<string, Holder[]>();
 
 /**
@@ -98,23 +99,25 @@ export async function usersOfDatastore(home: string): Promise<string[]> {
 
 /** Refuses while a work on the home is under way. Only looks. @throws INSTALL_BUSY */
 export async function refuseIfLocked(home: string): Promise<void> {
-  refuseIfHeldHere(home, WORKS);
+  refuseIfHeldHere(home, await keyOf(home), WORKS);
   await refuseIfHeldElsewhere(home, WORKS);
 }
 
 async function hold(home: string, holder: Holder, rivals: readonly Holder[]): Promise<() => Promise<void>> {
-  const directory = dirname(home);
+  const key = await keyOf(home);
+  const place = await placeOf(home);
+  const directory = dirname(place);
+  const lock = join(directory, temporaryName(lockName(place, holder)));
   // Between these two nobody else of this process gets in.
-  refuseIfHeldHere(home, rivals);
-  worked.set(home, [...(worked.get(home) ?? []), holder]);
-  const lock = join(directory, temporaryName(lockName(home, holder)));
+  refuseIfHeldHere(home, key, rivals);
+  worked.set(key, [...(worked.get(key) ?? []), holder]);
   let held = true;
   const release = async () => {
     if (!held) return;
     held = false;
-    const left = [...(worked.get(home) ?? [])];
+    const left = [...(worked.get(key) ?? [])];
     left.splice(left.indexOf(holder), 1);
-    worked.set(home, left);
+    worked.set(key, left);
     await unlink(lock).catch(() => {});
   };
   try {
@@ -129,8 +132,13 @@ async function hold(home: string, holder: Holder, rivals: readonly Holder[]): Pr
   }
 }
 
-function refuseIfHeldHere(home: string, rivals: readonly Holder[]): void {
-  const own = worked.get(home)?.find((holder) => rivals.includes(holder));
+/** What a home is known by in this process. */
+async function keyOf(home: string): Promise<string> {
+  return (await pathsOf(home))[0] ?? home;
+}
+
+function refuseIfHeldHere(home: string, key: string, rivals: readonly Holder[]): void {
+  const own = worked.get(key)?.find((holder) => rivals.includes(holder));
   if (own !== undefined) throw busy(home, own, process.pid);
 }
 
@@ -140,14 +148,16 @@ async function refuseIfHeldElsewhere(home: string, rivals: readonly Holder[]): P
 }
 
 async function holdersOf(home: string, wanted: readonly Holder[]): Promise<{ holder: Holder; pid: number }[]> {
-  const own = (worked.get(home) ?? []).filter((holder) => wanted.includes(holder));
+  const own = (worked.get(await keyOf(home)) ?? []).filter((holder) => wanted.includes(holder));
   return [...own.map((holder) => ({ holder, pid: process.pid })), ...(await holdersElsewhere(home, wanted))];
 }
 
 async function holdersElsewhere(home: string, wanted: readonly Holder[]): Promise<{ holder: Holder; pid: number }[]> {
   const all: { holder: Holder; pid: number }[] = [];
-  for (const holder of wanted) {
-    for (const { pid } of await liveTemporaries(dirname(home), lockName(home, holder))) all.push({ holder, pid });
+  for (const path of await pathsOf(home)) {
+    for (const holder of wanted) {
+      for (const { pid } of await liveTemporaries(dirname(path), lockName(path, holder))) all.push({ holder, pid });
+    }
   }
   return all;
 }
@@ -165,8 +175,8 @@ async function makeLock(lock: string, directory: string): Promise<void> {
   }
 }
 
-function lockName(home: string, holder: Holder): string {
-  return `${basename(home)}.${holder}`;
+function lockName(path: string, holder: Holder): string {
+  return `${basename(path)}.${holder}`;
 }
 
 const NAMES: Readonly<Record<Holder, string>> = {

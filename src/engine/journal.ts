@@ -3,9 +3,11 @@
  *
  * It lies beside the home, not in it: the home itself may be what is missing. It is there only while a commit is under way.
  */
+import { existsSync } from 'node:fs';
 import { open, readFile, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory, temporaryName } from './archive/index.js';
+import { pathsOf, placeOf } from './beside-home.js';
 import type { SwapNames } from './datastore/index.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
 
@@ -48,14 +50,15 @@ export interface Journal {
   discard: { paths: string[]; databases: string[] };
 }
 
-/** Where the journal of a home lies. */
-export function journalPath(home: string): string {
-  return `${home}.restore-journal.json`;
+/** Where the journal of a home lies, and where it would lie if there is none. */
+export async function journalPath(home: string): Promise<string> {
+  const journalOf = (path: string) => `${path}.restore-journal.json`;
+  return (await pathsOf(home)).map(journalOf).find(existsSync) ?? journalOf(await placeOf(home));
 }
 
 /** Writes the journal, durably. @throws COMMIT_FAILED */
 export async function writeJournal(home: string, journal: Journal): Promise<void> {
-  const path = journalPath(home);
+  const path = await journalPath(home);
   // What a killed one leaves of it is cleared as any temporary is.
   const temporary = join(dirname(path), temporaryName(basename(path)));
   try {
@@ -79,7 +82,7 @@ export async function writeJournal(home: string, journal: Journal): Promise<void
 
 /** The journal of a commit that was broken off; null where there is none. @throws RECOVERY_FAILED */
 export async function readJournal(home: string): Promise<Journal | null> {
-  const path = journalPath(home);
+  const path = await journalPath(home);
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -101,7 +104,7 @@ export async function readJournal(home: string): Promise<Journal | null> {
 
 /** Removes the journal, durably. */
 export async function removeJournal(home: string): Promise<void> {
-  const path = journalPath(home);
+  const path = await journalPath(home);
   await unlink(path).catch((error: unknown) => {
     if (systemErrorCode(error) !== 'ENOENT') throw error;
   });

@@ -1,8 +1,8 @@
 /**
  * Judging a restore: everything that can be refused is refused here, before anything is written.
  */
-import { lstat, readFile, realpath, statfs } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { lstat, readFile, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { damaged } from './archive/index.js';
 import {
   type ClusterLease,
@@ -24,6 +24,7 @@ import {
 } from './install/index.js';
 import type { OpenedArchive } from './opened-archive.js';
 import type { RestoreOptions, RestorePart, RestoreResult } from './options.js';
+import { realPath } from './real-path.js';
 import { datastoreSearch } from './recovery.js';
 
 export interface RestoreRequest {
@@ -136,16 +137,6 @@ async function placeOf(path: string): Promise<string> {
       hint: 'run this as a user who may, or choose another place with --workspace',
       cause,
     });
-  }
-}
-
-/** The real path of a path, or that of the nearest directory above and the rest as it stands. */
-export async function realPath(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT' || dirname(path) === path) throw error;
-    return join(await realPath(dirname(path)), basename(path));
   }
 }
 

@@ -3,8 +3,9 @@
  *
  *     lock the home → read the journal → reach the datastore it names, and no other → look, go on or back
  */
-import { dirname, resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { clearStaleTemporaries } from './archive/index.js';
+import { clearStaleBeside } from './beside-home.js';
 import { resume } from './commit.js';
 import { type ClusterLease, type DatastoreOptions, inspectCluster, leaseCluster } from './datastore/index.js';
 import { SnapshotError } from './errors.js';
@@ -14,6 +15,7 @@ import { lockInstall } from './install-lock.js';
 import { type Journal, readJournal } from './journal.js';
 import { requireOfRestore } from './journal-bounds.js';
 import type { RecoverOptions, RecoverResult } from './options.js';
+import { realPath } from './real-path.js';
 
 /**
  * Finishes or undoes a restore that was broken off in its commit.
@@ -48,7 +50,8 @@ export async function recoverFirst(
 ): Promise<RecoverResult['outcome'] | null> {
   const journal = await readJournal(home);
   const outcome = journal === null ? null : await resumeFrom(journal, home, options, emit);
-  for (const place of [dirname(home), home]) await clearStaleTemporaries(place);
+  await clearStaleBeside(home);
+  await clearStaleTemporaries(home);
   return outcome;
 }
 
@@ -91,13 +94,18 @@ async function reach(
     if ((await inspectCluster(search)).state === 'absent') throw elsewhere(home, address, 'there is none now');
     const lease = await leaseCluster(search);
     const found = lease.datastore.connection.address;
-    if (found === address) return lease;
+    if ((await realAddress(found)) === (await realAddress(address))) return lease;
     await lease.release({ keep: true });
     throw elsewhere(home, address, `this is the one at ${found}`);
   } catch (error) {
     if (journal.state === 'committing') throw error;
     return null;
   }
+}
+
+/** A socket lies in the home, which may have been named by a link. */
+async function realAddress(address: string): Promise<string> {
+  return isAbsolute(address) ? realPath(address).catch(() => address) : address;
 }
 
 /** Where the datastore of a restore or a recovery is looked for. */

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { lockInstall } from '../../src/engine/install-lock.js';
-import { leoflow, until } from '../support/cli.js';
+import { leoflow, until, untilEither } from '../support/cli.js';
 import { type Doing, type Machine, Machines } from '../support/machine.js';
 import { isRoot } from '../support/tree.js';
 
@@ -253,6 +253,53 @@ describe('after kill -9', () => {
     expect(await machine.psql('SELECT 1')).toBe('1');
     expect(await machine.serverPid()).toBe(server);
     await stop(lite);
+  });
+});
+
+describe('a home behind a link', () => {
+  const JOURNAL = JSON.stringify({
+    version: 1,
+    started: '2026-05-28T14:30:45.000Z',
+    state: 'committing',
+    renames: [],
+    carried: [],
+    databases: null,
+    transaction: null,
+    datastore: null,
+    temporary: [],
+    discard: { paths: [], databases: [] },
+  });
+  beforeEach(() => machine.sh('mkdir data && mv .leoflow data/leoflow && ln -s data/leoflow .leoflow'));
+
+  test.each([
+    ['the link', 'the real path', '', '--home data/leoflow'],
+    ['the real path', 'the link', '--home data/leoflow', ''],
+  ])('runs by %s, and is known by %s', async (_one, _other, one, other) => {
+    const lite = machine.start(`exec leoflow lite ${one}`);
+    await untilEither(() => lite.said().includes('Ctrl-C stops it'), [lite.ended], 'the datastore to run');
+    expect(await failing(`leoflow lite ${other}`, 1)).toContain(
+      `runs already, by \`leoflow lite\` (process ${lite.child.pid})`,
+    );
+    await stop(lite);
+    expect((await machine.sh('ls -A data')).stdout).toBe('leoflow\n');
+  });
+
+  test.each([
+    ['real path', 'data/leoflow', ['', '--home data/leoflow']],
+    ['link, of an earlier release', '.leoflow', ['']],
+  ])('has the journal of a restore beside its %s', async (_place, path, homes) => {
+    await machine.sh(`printf %s '${JOURNAL}' > ${path}.restore-journal.json`);
+    for (const home of homes) expect(await failing(`leoflow lite ${home}`, 4)).toContain('--recover');
+    expect(await machine.sh('leoflow lite restore --recover')).toMatchObject({ status: 0 });
+    expect((await machine.sh('ls -A . data')).stdout).not.toContain('journal');
+  });
+
+  test('has its locks beside the link where nobody may write beside the real path', async () => {
+    await machine.sh('chmod 555 data');
+    const lite = await machine.lite();
+    expect(await failing('leoflow lite', 1)).toContain(`(process ${lite.child.pid})`);
+    await stop(lite);
+    await machine.sh('chmod 755 data');
   });
 });
 

@@ -7,8 +7,8 @@
  *
  * Killed, it leaves the server running; the next one takes its place.
  */
-import { dirname, resolve } from 'node:path';
-import { clearStaleTemporaries } from '../archive/index.js';
+import { resolve } from 'node:path';
+import { clearStaleBeside } from '../beside-home.js';
 import { DATABASE, pgdataOf, ROLE, type ServedCluster, serveCluster } from '../datastore/index.js';
 import { interrupted, SnapshotError } from '../errors.js';
 import { defaultHome, readInstall } from '../install/index.js';
@@ -64,7 +64,7 @@ async function start(home: string, { pgBin, signal }: LiteOptions): Promise<Star
   const unlock = await lockBriefly(home, 'start', signal);
   try {
     await requireNothingUnfinished(home);
-    await clearStaleTemporaries(dirname(home));
+    await clearStaleBeside(home);
     const cluster = await serveCluster({ home, pgBin, signal });
     if (cluster.state === 'running') throw runsAlready(home, cluster.address);
     return { ...cluster, was: WAS[cluster.state] };

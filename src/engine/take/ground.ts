@@ -6,7 +6,7 @@ import { constants, type Stats } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
-import { realPath } from '../judgement.js';
+import { realPath } from '../real-path.js';
 
 export interface Ground {
   /** The target: a real path. */
