@@ -10,12 +10,12 @@ import { isTemporaryOf, quoted } from './archive/index.js';
 import { isStagedName, type SwapNames } from './datastore/index.js';
 import { SnapshotError } from './errors.js';
 import { type Journal, journalPath, type Move, type Rename } from './journal.js';
-import { realPath } from './judgement.js';
+import { realPath } from './real-path.js';
 import type { Ground } from './take/ground.js';
 
 /** Refuses the journal of a home that no restore has written. Only looks. @throws RECOVERY_FAILED */
 export async function requireOfRestore(home: string, journal: Journal): Promise<void> {
-  const refuse = refusal(home);
+  const refuse = refusal(await journalPath(home));
   requireShape(journal, refuse);
   const { renames, carried, databases, temporary, discard } = journal;
   const ownHome = await realPath(home);
@@ -46,7 +46,7 @@ export async function requireOfRestore(home: string, journal: Journal): Promise<
 
 /** Refuses a journal in the place of that of an extraction which no extraction has written. Only looks. @throws RECOVERY_FAILED */
 export async function requireOfExtraction(home: string, { to, directory }: Ground, journal: Journal): Promise<void> {
-  const refuse = refusal(home);
+  const refuse = refusal(await journalPath(home));
   requireShape(journal, refuse);
   const { renames, carried, datastore, temporary, discard } = journal;
   const more = [...carried, ...discard.paths, ...discard.databases];
@@ -146,9 +146,9 @@ function toRemove(path: string): string {
   return `it would remove ${quoted(path)}`;
 }
 
-function refusal(home: string): Refusal {
+function refusal(path: string): Refusal {
   return (what) =>
-    new SnapshotError('RECOVERY_FAILED', `the journal ${journalPath(home)} is none of this program: ${what}`, {
+    new SnapshotError('RECOVERY_FAILED', `the journal ${path} is none of this program: ${what}`, {
       hint: 'an archive may have brought it: look at it, and remove it; nothing was changed',
     });
 }

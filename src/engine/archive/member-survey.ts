@@ -11,8 +11,8 @@ import { readSync } from 'node:fs';
 import { setImmediate as otherWork } from 'node:timers/promises';
 import { crc32, inflateRawSync } from 'node:zlib';
 import { systemErrorCode, throwIfAborted } from '../errors.js';
-import { BLOCK_BYTES, HEADER_BYTES, TRAILER_BYTES, UNSEALED_HEADER_BYTES } from './member.js';
-import { MAX_BLOCK_BYTES, MAX_MEMBER_BYTES, type Member, parseHeader, readMember } from './member-reader.js';
+import { BLOCK_BYTES, HEADER_BYTES, MAX_BLOCK_BYTES, TRAILER_BYTES, UNSEALED_HEADER_BYTES } from './member.js';
+import { MAX_MEMBER_BYTES, type Member, parseHeader, readMember } from './member-reader.js';
 
 /** A piece of the file, in its order. */
 export type Piece =

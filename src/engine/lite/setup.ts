@@ -25,8 +25,8 @@ import {
   workspaceFault,
 } from '../install/index.js';
 import { lockInstall, refuseIfLocked } from '../install-lock.js';
-import { realPath } from '../judgement.js';
 import { MadeDirectories, type Owner, ownerOf } from '../ownership.js';
+import { realPath } from '../real-path.js';
 import { requireNothingUnfinished } from '../recovery.js';
 import type { SetupOptions, SetupResult } from './options.js';
 import { homeIn } from './removable.js';
