@@ -284,6 +284,14 @@ describe('it refuses', () => {
     }
   });
 
+  test('tools in which the workspace lies, which is to stay', async () => {
+    await machine.sh('mkdir -p .leoflow/python/flows && echo x > .leoflow/python/flows/dag.py && ln -s .leoflow link');
+    rename(join(machine.user, 'link/python/flows'));
+    expect(await refused('leoflow uninstall --yes', 4)).toContain(
+      `the directory ${machine.home}/python is not removed: the workspace ${machine.home}/python/flows lies in it`,
+    );
+  });
+
   test('a home with things beside a workspace that lies deeper in it, or in `dev`', async () => {
     await machine.sh(
       'mkdir -p .leoflow/a/b/mine && mkdir .leoflow/a/b/yours .leoflow/dev && echo x > .leoflow/a/letter && echo x > .leoflow/dev/notes.txt',

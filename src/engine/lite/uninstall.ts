@@ -99,19 +99,23 @@ async function judge(home: string, options: UninstallOptions): Promise<Plan> {
 
 /** Without `purge` goes what `leoflow setup` brings back. */
 async function judgeTools(home: string, { signal }: UninstallOptions): Promise<Plan> {
+  const realHome = await realpath(home);
   const { uid } = await stat(home);
+  const named = await workspaceOf(home).catch(() => null);
+  const workspace = named === null ? null : await realpath(named).catch(() => null);
   const removals: Removal[] = [];
   const kept: string[] = [];
   for (const name of (await homeEntries(home)).own) {
     const path = join(home, name);
     if (!TOOLS.has(name)) kept.push(path);
     else {
+      const holdsWorkspace = workspace !== null && below(workspace, join(realHome, name)) !== null;
+      if (holdsWorkspace) throw holdsMore(`the directory ${path}`, `the workspace ${workspace}`);
       const extent = await judgeRemovable({ path, what: 'directory', uid, histories: false, signal });
       removals.push({ what: 'tool', path, ...extent });
     }
   }
-  const workspace = await workspaceOf(home).catch(() => null);
-  if (workspace !== null) kept.push(workspace);
+  if (named !== null) kept.push(named);
   return { removals, links: [], kept, notes: [] };
 }
 
@@ -124,7 +128,9 @@ async function judgePurge(home: string, { signal }: UninstallOptions): Promise<P
   const removals: Removal[] = [];
   if (workspace !== null) {
     const common = { path: workspace, what: 'workspace', uid, signal };
-    if (below(realHome, workspace) !== null) throw inTheWorkspace(workspace, realHome);
+    if (below(realHome, workspace) !== null) {
+      throw holdsMore(`the workspace ${workspace}`, `the Leoflow home ${realHome}`);
+    }
     const extent = await judgeRemovable({ ...common, histories: true });
     // What lies in the home goes with it.
     if (below(workspace, realHome) === null) removals.push({ what: 'workspace', path: workspace, ...extent });
@@ -137,14 +143,10 @@ async function judgePurge(home: string, { signal }: UninstallOptions): Promise<P
   return { removals, links, kept, notes: await notesOf(home) };
 }
 
-function inTheWorkspace(workspace: string, home: string): SnapshotError {
-  return new SnapshotError(
-    'UNINSTALL_UNSAFE',
-    `the workspace ${workspace} is not removed: the Leoflow home ${home} lies in it`,
-    {
-      hint: 'remove by hand what may go of it; nothing was removed',
-    },
-  );
+function holdsMore(what: string, inner: string): SnapshotError {
+  return new SnapshotError('UNINSTALL_UNSAFE', `${what} is not removed: ${inner} lies in it`, {
+    hint: 'remove by hand what may go of it; nothing was removed',
+  });
 }
 
 /** Refuses a home with things in it that no install makes. */
