@@ -5,7 +5,7 @@
  *     renames: old parts aside, staged parts in; directories that are never archived over
  *     databases swapped, in one transaction              ◀ from here on it is done; before, it is undone
  *     journal: committed
- *     temporaries removed, previous parts too if asked
+ *     temporaries removed, previous parts too if asked; a previous database that is empty
  *     journal removed
  *
  * Every step can be found out to be done or not by looking, and is then done or undone only once. So a failure here, and a recovery after a power cut,
@@ -18,6 +18,7 @@ import { carry, opened } from './carry-over.js';
 import {
   type ClusterLease,
   dropDatabase,
+  dropEmptyDatabase,
   swapDatabases,
   swapIsDone,
   transactionIsCommitted,
@@ -145,6 +146,10 @@ async function tidy(site: CommitSite, journal: Journal): Promise<SnapshotError |
   const attempt = (step: Promise<void>) => step.catch((error: unknown) => void failures.push(error));
   for (const path of goes.paths) await attempt(removeTree(path));
   for (const name of goes.databases) await attempt(drop(site, name));
+  // Only now is nobody in it any more, and what it holds is what it will hold. Where nobody can look, it stays.
+  const previous = databases?.previous ?? null;
+  if (state === 'committed' && previous !== null && site.cluster !== null)
+    await attempt(dropEmptyDatabase(site.cluster, previous));
   // Where it stays, the next restore tries again, and puts its own in its place.
   if (failures.length === 0) await attempt(removeJournal(site.home));
   return failures.length === 0 ? null : leftOver(failures);

@@ -41,8 +41,6 @@ export interface Judgement {
   own: { config: Buffer | null; setup: Buffer | null };
   /** Where the workspace goes, as a real path; nothing need be there. */
   workspace: string;
-  /** Whether the live database has anything worth keeping. */
-  databaseHolds: boolean;
   /** The datastore as it was found; what a dry run tells of it. */
   datastore: { source: string; cluster: ClusterLease['state']; inPlace: boolean };
   /** What a restore replaces, by its own name: paths, and `database …`. */
@@ -62,14 +60,13 @@ export async function judge(archive: OpenedArchive, request: RestoreRequest): Pr
   const own = await ownFiles(home);
   const workspace = await judgePlace(archive, own, request);
   const found = await judgeDatastore(archive, request, (state) => judgeInstall(request, workspace, state));
-  const databaseHolds = found.holds !== 'absent' && found.holds !== 'empty';
-  const database = databaseHolds ? `database ${found.liveDatabase}` : null;
+  const database = found.holds === 'absent' || found.holds === 'empty' ? null : `database ${found.liveDatabase}`;
   const inTheWay = await presentOf([
     ...(parts.has('workspace') ? [workspace] : []),
     ...(parts.has('config') ? ['config.yaml', 'setup.json'].map((name) => join(home, name)) : []),
   ]);
   if (database !== null && parts.has('datastore')) inTheWay.push({ what: database, where: database });
-  return { own, workspace, databaseHolds, datastore: found.datastore, inTheWay };
+  return { own, workspace, datastore: found.datastore, inTheWay };
 }
 
 /** The config.yaml and setup.json that are here. @throws CONFIG_UNREADABLE */

@@ -29,6 +29,7 @@ import { findCarriedOver } from './carry-over.js';
 import { commit, inodeOf, unused } from './commit.js';
 import {
   type ClusterLease,
+  databaseExists,
   leaseCluster,
   previousName,
   replayInPlace,
@@ -231,7 +232,7 @@ class RestoreRun {
       transaction: null,
       datastore: this.#cluster?.datastore.connection.address ?? null,
       temporary: [...this.#temporaries],
-      discard: this.#discard(judgement, databases),
+      discard: this.#discard(databases),
     };
     const endSessions = options.force === true;
     const inPlace = this.#dumpFile;
@@ -245,6 +246,7 @@ class RestoreRun {
         }),
       });
       if (leftOver !== null) this.#note(`everything is in place, but ${leftOver.message}; ${leftOver.hint}`);
+      await this.#listPrevious(databases);
     } catch (error) {
       this.handedOver = error instanceof SnapshotError && error.code === 'RECOVERY_FAILED';
       throw error;
@@ -408,14 +410,18 @@ class RestoreRun {
     return { staged: database.name, live, previous: liveExists ? previousName(live, now) : null };
   }
 
-  /** What is removed once the commit is done: all that was replaced, if so asked; an empty database in any case. */
-  #discard({ databaseHolds }: Judgement, databases: SwapNames | null): Journal['discard'] {
-    const discard = this.request.options.discardPrevious === true;
-    const paths = discard ? this.#previous.map(({ where }) => where) : [];
+  /** What is removed once the commit is done: all that was replaced, if so asked. */
+  #discard(databases: SwapNames | null): Journal['discard'] {
+    if (this.request.options.discardPrevious !== true) return { paths: [], databases: [] };
     const database = databases?.previous ?? null;
-    if (database !== null && databaseHolds)
-      this.#previous.push({ what: `database ${databases?.live}`, where: `database ${database}` });
-    return { paths, databases: database !== null && (discard || !databaseHolds) ? [database] : [] };
+    return { paths: this.#previous.map(({ where }) => where), databases: database === null ? [] : [database] };
+  }
+
+  /** Lists the previous database, unless it was empty and is gone. */
+  async #listPrevious(databases: SwapNames | null): Promise<void> {
+    if (this.#cluster === null || databases === null || databases.previous === null) return;
+    if (await databaseExists(this.#cluster, databases.previous).catch(() => true))
+      this.#previous.push({ what: `database ${databases.live}`, where: `database ${databases.previous}` });
   }
 
   async #replayInPlace(

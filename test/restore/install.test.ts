@@ -20,9 +20,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { untar } from '../support/archive.js';
 import { underModes } from '../support/cli.js';
+import { createInstall, type TestInstall } from '../support/install.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
 import { look, put } from '../support/tree.js';
-import { restore, runRestore } from './faults.js';
+import { COMMIT, type Fault, recover, restore, runRestore, start } from './faults.js';
 import { type FreshPlace, freshPlace, REFERENCE, repacked, setUp } from './fresh-place.js';
 import { Trial } from './trial.js';
 
@@ -198,6 +199,54 @@ describe('the install of somebody else, on another machine', () => {
     expect(workspace?.path).toBe(join(place.base, 'leoflow-projects'));
     expect(changes).toEqual([]);
     expect(place.names().home).toEqual([]);
+  });
+});
+
+describe('an empty database', () => {
+  let empty: TestInstall;
+
+  beforeEach(async () => {
+    empty = await createInstall({ sql: 'SELECT' });
+    for (const name of ['config.yaml', 'setup.json']) rmSync(join(empty.home, name));
+  });
+  afterEach(async () => {
+    await empty.remove();
+  });
+
+  const begin = (moment: Fault, leaving = false) => {
+    const { base, home, workspace } = empty;
+    const options = { home, input: REFERENCE, workspace, workers: 1 };
+    return start('restore', options, { base, fault: { ...moment, signal: 'SIGSTOP' }, leaving });
+  };
+  const previous = () =>
+    empty.cluster.psql("SELECT datname FROM pg_database WHERE datname ~ 'before_restore'", 'postgres');
+  const fill = (database: string) => empty.cluster.psql('CREATE TABLE theirs AS SELECT 7 AS n', database);
+
+  test.each([
+    ['before the swap', COMMIT.journalWritten, async () => 'leoflow_dev'],
+    ['behind it', COMMIT.afterSwap, previous],
+  ])('is kept, and named, where it was filled meanwhile: %s', async (_, moment, database) => {
+    const process = begin(moment);
+    await process.stopped();
+    await fill(await database());
+    process.resume();
+    const { result } = await process.ended;
+    const kept = await previous();
+    expect(result?.previous.at(-1)).toEqual({ what: 'database leoflow_dev', where: `database ${kept}` });
+    expect(await empty.cluster.psql('SELECT n FROM theirs', kept)).toBe('7');
+    expect(await empty.cluster.psql('SELECT count(*) FROM sample_dag')).toBe('2');
+  });
+
+  test.each([true, false])('is kept by a recovery where it was filled, and dropped where not: %s', async (filled) => {
+    const killed = begin(COMMIT.afterSwap, true);
+    await killed.stopped();
+    if (filled) await fill(await previous());
+    process.kill(killed.pid, 'SIGKILL');
+    await killed.ended;
+    expect(await recover({ home: empty.home })).toMatchObject({ outcome: 'finished' });
+    const kept = await previous();
+    if (filled) expect(await empty.cluster.psql('SELECT n FROM theirs', kept)).toBe('7');
+    else expect(kept).toBe('');
   });
 });
 

@@ -23,7 +23,9 @@ export { requirePsqlWithRestrict } from './replay/restrict.js';
 export { RowCounter } from './replay/row-counter.js';
 export { isStagedName, stagedName } from './replay/sandbox.js';
 export {
+  databaseExists,
   dropDatabase,
+  dropEmptyDatabase,
   listSessions,
   replayInPlace,
   requireNoSessions,

@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SnapshotError } from '../errors.js';
-import { administer, busy, type Session, sessionsOf } from './cluster/admin.js';
+import { administer, busy, existingDatabases, HAS_USER_TABLES, type Session, sessionsOf } from './cluster/admin.js';
 import type { ClusterLease } from './cluster/lease.js';
 import { isSwapped, requireIdle, type SwapNames, swap, undo } from './cluster/swap.js';
 import { literal } from './psql.js';
@@ -117,6 +117,17 @@ export function undoSwap(lease: ClusterLease, names: SwapNames): Promise<void> {
 /** Drops a database (a previous or a staged one, with its temporary role), whoever is connected. One that does not exist is dropped already. */
 export function dropDatabase(lease: ClusterLease, name: string): Promise<void> {
   return discard(lease, name);
+}
+
+/** Drops a database without tables (or views, or sequences) of the user's, and leaves any other. One that does not exist is dropped already. */
+export async function dropEmptyDatabase(lease: ClusterLease, name: string): Promise<void> {
+  if (!(await databaseExists(lease, name))) return;
+  if ((await administer(lease, HAS_USER_TABLES, { database: name })) === 'false') await discard(lease, name);
+}
+
+/** Whether there is a database of that name. */
+export async function databaseExists(lease: ClusterLease, name: string): Promise<boolean> {
+  return (await existingDatabases(lease, [name])).has(name);
 }
 
 /** Drops what killed processes have left on this server: staged databases and temporary roles. Only for a server that is ours alone. */

@@ -51,6 +51,13 @@ export async function existingDatabases(admin: Admin, names: readonly string[]):
   return new Set(JSON.parse(json) as string[]);
 }
 
+/** Asks a database whether it holds tables (or views, or sequences) of the user's: `true` or `false`. */
+export const HAS_USER_TABLES = `
+  SELECT to_json(EXISTS (
+    SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')));`;
+
 /** Someone connected to a database. */
 export interface Session {
   pid: number;

@@ -9,7 +9,7 @@ import { type DatastoreInUse, type DatastoreOptions, describe, majorOf, type Ser
 import { literal, PsqlError, queryFailure, queryJson } from '../psql.js';
 import { requirePsqlWithRestrict } from '../replay/restrict.js';
 import { findTool, requirePsql, type Tool, type ToolSearch, toolMissing } from '../tools.js';
-import type { Admin } from './admin.js';
+import { type Admin, HAS_USER_TABLES } from './admin.js';
 import { bringUp, type ClusterUp } from './bring-up.js';
 import { findCluster, maintenanceOf } from './find.js';
 import { findInitdb, findServer, requireAccount, requireShortSocket } from './server.js';
@@ -137,7 +137,7 @@ export async function inspectCluster(options: DatastoreOptions): Promise<Cluster
     serverMajor: majorOf(server.num),
     liveDatabase,
     liveExists,
-    userTables: liveExists && (await hasUserTables(psql.path, connection, search.signal)),
+    userTables: liveExists && (await ask<boolean>(psql.path, connection, HAS_USER_TABLES, search.signal)),
     source: sourceOf(connection, server),
   };
 }
@@ -157,16 +157,4 @@ export async function requireStartable(options: DatastoreOptions, found: Cluster
 
 function sourceOf(connection: Connection, server: ServerFacts): string {
   return connection.kind === 'managed' ? connection.address : `${connection.address}/${server.database}`;
-}
-
-function hasUserTables(psql: string, connection: Connection, signal: AbortSignal | undefined): Promise<boolean> {
-  return ask(
-    psql,
-    connection,
-    `SELECT to_json(EXISTS (
-       SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')));`,
-    signal,
-  );
 }
