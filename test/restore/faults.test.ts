@@ -197,9 +197,10 @@ describe('what stands in the way of a recovery', () => {
   test('is not the sweeping of what dead processes leave', async () => {
     const { home, base } = trial.install;
     await trial.attempt({ ...COMMIT.beforeSwap, signal: 'SIGKILL' });
-    // As any backup to this directory does.
-    await backup({ home, output: join(base, 'b.tar.gz') });
-    rmSync(join(base, 'b.tar.gz'));
+    // As a backup of any other home to this directory does.
+    const other = trial.install.another();
+    await backup({ home: other.home, dsn: other.dsn, output: join(base, 'b.tar.gz') });
+    for (const path of [other.home, other.workspace, join(base, 'b.tar.gz')]) rmSync(path, { recursive: true });
     expect((await recover({ home })).outcome).toBe('undone');
     await trial.unchanged();
   });
