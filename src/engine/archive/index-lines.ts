@@ -10,7 +10,9 @@ import type { EntryHeader, EntryKind } from './entries.js';
 export const MAX_INDEX_LINE = 64 << 10;
 
 const LETTER: Record<EntryKind, string> = { file: 'f', directory: 'd', symlink: 'l' };
-const KIND_OF = new Map(Object.entries(LETTER).map(([kind, letter]) => [letter, kind as EntryKind]));
+const KIND_OF = new Map<unknown, EntryKind>(
+  Object.entries(LETTER).map(([kind, letter]) => [letter, kind as EntryKind]),
+);
 
 /** The line in front of those of the entries that begin in a member. @param offset of the member in the archive, in bytes */
 export function memberLine(offset: number): string {
@@ -62,7 +64,7 @@ export function parseIndexLine(line: string): IndexLine | null {
     return { type: 'leftOut', rule: out, directories: d, files: f };
   }
   if (n === undefined) return { type: 'other' };
-  const kind = KIND_OF.get(String(k));
+  const kind = KIND_OF.get(k);
   if (typeof n !== 'string' || kind === undefined || !isCount(m) || m > 0o7777) return null;
   if (typeof t !== 'number' || !Number.isSafeInteger(t) || !isCount(s)) return null;
   if (kind !== 'file' && s !== 0) return null;
