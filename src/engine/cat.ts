@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import {
   type ArchiveOutput,
+  checksumSplitter,
   ENTRY,
   type Member,
   openStreamOutput,
@@ -226,29 +227,21 @@ class Cat {
 /** Looks for a line in SHA256SUMS as it comes. */
 class SumLine {
   readonly #name: string;
-  #rest: Buffer[] = [];
+  readonly #splitter = checksumSplitter();
   #listed: string | null = null;
 
   constructor(name: string) {
     this.#name = name;
   }
 
+  /** @throws ARCHIVE_DAMAGED */
   push(bytes: Buffer): void {
-    const end = bytes.lastIndexOf(0x0a);
-    if (end === -1) {
-      this.#rest.push(Buffer.from(bytes));
-      return;
-    }
-    const lines = Buffer.concat([...this.#rest, bytes.subarray(0, end)])
-      .toString()
-      .split('\n');
-    this.#rest = [Buffer.from(bytes.subarray(end + 1))];
-    for (const line of lines) this.#see(line);
+    for (const line of this.#splitter.push(bytes)) this.#see(line);
   }
 
   /** @returns what is listed; null where that is nothing */
   end(): string | null {
-    const last = Buffer.concat(this.#rest).toString();
+    const last = this.#splitter.end();
     if (last !== '') this.#see(last);
     return this.#listed;
   }

@@ -1,9 +1,9 @@
 /**
  * Members of an archive of ours, put together to what they are about: a block of entries each, or all the segments of one large file.
  */
-import { StringDecoder } from 'node:string_decoder';
 import {
   type ArchivePath,
+  checksumSplitter,
   damaged,
   inflateMember,
   type Member,
@@ -86,15 +86,13 @@ export function sizeOfRun(run: Run): number {
   return run.type === 'block' ? run.member.size : run.segments.reduce((sum, { member }) => sum + member.size, 0);
 }
 
-/** The lines of a file of text, those that end in a member together. */
-export function* linesOf(fd: number, { segments }: FileRun): Generator<string[]> {
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
+/** The lines of SHA256SUMS, those that end in a member together. @throws ARCHIVE_DAMAGED where one is longer than any can be */
+export function* checksumLines(fd: number, { segments }: FileRun): Generator<string[]> {
+  const splitter = checksumSplitter();
   for (const { member, skip, length } of segments) {
     const block = inflateMember(readMember(fd, member), member);
-    const lines = (rest + decoder.write(block.subarray(skip, skip + length))).split('\n');
+    const lines = splitter.push(block.subarray(skip, skip + length));
     release(block);
-    rest = lines.pop() ?? '';
     yield lines;
   }
 }

@@ -20,7 +20,9 @@ import {
   largeFile,
   membersOf,
   streamed,
+  tarOf,
 } from '../support/forge/archive.js';
+import { plainGzip } from '../support/forge/members.js';
 import { cat } from '../support/library.js';
 import { Shelf } from '../verify/support.js';
 
@@ -174,6 +176,15 @@ describe('what is damaged', () => {
     const without = withSums((right) => right.replace(/^.* {2}workspace\/a\n/m, ''));
     for (const archive of [indexed(without), streamed(without)])
       expect(await refusal(archive, 'workspace/a')).toMatchObject({ code: 'CHECKSUM_MISMATCH' });
+  });
+
+  test('checksums without a line feed are not read to their end', async () => {
+    const endless = withSums(() => Buffer.alloc(3 << 20, 'a').toString());
+    const damaged = { code: 'ARCHIVE_DAMAGED', message: expect.stringContaining('a line of its SHA256SUMS is none') };
+    expect(await refusal(indexed(endless), 'workspace/a')).toMatchObject({ ...damaged, printed: 0 });
+    // The tar ends in the middle of them: whoever reads that far says so.
+    const cut = plainGzip(tarOf(endless).subarray(0, -(1 << 20)));
+    expect(await refusal(cut, 'workspace/a')).toMatchObject(damaged);
   });
 
   test('a member of it, after those before it are printed', async () => {

@@ -18,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DiffEvent, Difference, DiffOptions, DiffResult } from '../../src/index.js';
 import { untar } from '../support/archive.js';
 import { leoflow, underModes } from '../support/cli.js';
+import { blocksOf, indexed } from '../support/forge/archive.js';
 import { plainGzip } from '../support/forge/members.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { backup, diff } from '../support/library.js';
@@ -226,6 +227,15 @@ describe('two archives', () => {
     writeFileSync(path, bytes.subarray(0, 20_000));
     await expect(diff({ from: path, to: before })).rejects.toMatchObject({ code: 'ARCHIVE_TRUNCATED' });
     await expect(diff({ from: before, to: '/nonexistent' })).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' });
+  });
+});
+
+test('checksums without a line feed are not read to their end', async () => {
+  const path = join(install.out, 'endless.tar.gz');
+  writeFileSync(path, indexed(blocksOf({ sums: () => Buffer.alloc(3 * MIB, 'a') })));
+  await expect(diff({ from: path, to: path, only: ['workspace'] })).rejects.toMatchObject({
+    code: 'ARCHIVE_DAMAGED',
+    message: expect.stringContaining('a line of its SHA256SUMS is none'),
   });
 });
 

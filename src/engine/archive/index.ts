@@ -18,7 +18,14 @@ export {
   memberLine,
   parseIndexLine,
 } from './index-lines.js';
-export { ChecksumLedger, type ListDifference, ownText, parseChecksumLine, partOf } from './ledger.js';
+export {
+  ChecksumLedger,
+  checksumSplitter,
+  type ListDifference,
+  ownText,
+  parseChecksumLine,
+  partOf,
+} from './ledger.js';
 export { Lines } from './lines.js';
 export {
   createdAt,

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { SnapshotError } from '../errors.js';
 import { placeOf, quoted } from './entry-place.js';
+import { LineSplitter } from './line-splitter.js';
 import { Lines } from './lines.js';
 import { ENTRY } from './names.js';
 import { damaged } from './tar-reader.js';
@@ -172,6 +173,11 @@ async function refuse(differences: AsyncIterable<ListDifference>): Promise<void>
     `the archive does not hold what its ${ENTRY.checksums} lists: ${first.join(', ')}${more}`,
     { hint: 'the archive is damaged: take another copy of it, or another backup; nothing was changed' },
   );
+}
+
+/** Cuts a SHA256SUMS into lines as it comes; of a line that is longer than any can be it throws ARCHIVE_DAMAGED. */
+export function checksumSplitter(): LineSplitter {
+  return new LineSplitter(MAX_LINE, badLine);
 }
 
 /** A line of SHA256SUMS, as coreutils writes it. @throws ARCHIVE_DAMAGED */

@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants as fs, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { StringDecoder } from 'node:string_decoder';
 import { fileChunks } from './file-chunks.js';
+import { LineSplitter } from './line-splitter.js';
 import { temporaryName } from './temporary.js';
 
 const BUFFER_BYTES = 256 << 10;
@@ -63,15 +63,9 @@ export class Lines {
    * @param longest characters that a line may have; more throws what `tooLong` makes of it
    */
   async *read(longest: number, tooLong: (line: string) => Error): AsyncGenerator<string> {
-    const decoder = new StringDecoder('utf8');
-    let rest = '';
-    for await (const chunk of fileChunks(this.fd, BUFFER_BYTES)) {
-      const lines = (rest + decoder.write(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > longest) throw tooLong(rest);
-      yield* lines;
-    }
-    rest += decoder.end();
+    const splitter = new LineSplitter(longest, tooLong);
+    for await (const chunk of fileChunks(this.fd, BUFFER_BYTES)) yield* splitter.push(chunk);
+    const rest = splitter.end();
     if (rest !== '') yield rest;
   }
 

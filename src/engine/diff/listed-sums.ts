@@ -2,7 +2,7 @@
  * SHA256SUMS of an archive of ours, read along with its entries: its lines stand in their order, so neither side has to be kept.
  */
 import { damaged, ENTRY, parseChecksumLine, quoted } from '../archive/index.js';
-import { linesOf, type Run } from '../member-runs.js';
+import { checksumLines, type Run } from '../member-runs.js';
 
 /** The checksums that an archive lists. */
 export class ListedSums {
@@ -11,7 +11,7 @@ export class ListedSums {
   /** @param list the members of SHA256SUMS */
   constructor(fd: number, list: Run | undefined) {
     if (list?.type !== 'file') throw damaged(`there is no ${ENTRY.checksums} in it`);
-    this.#lines = singly(linesOf(fd, list));
+    this.#lines = singly(checksumLines(fd, list));
   }
 
   /** The checksum of the entry that stands next. @throws ARCHIVE_DAMAGED where another is listed there */

@@ -14,7 +14,7 @@ import {
   TarReader,
 } from '../archive/index.js';
 import { throwIfAborted } from '../errors.js';
-import { type FileRun, linesOf, type Run } from '../member-runs.js';
+import { checksumLines, type FileRun, type Run } from '../member-runs.js';
 import type { OpenedArchive } from '../opened-archive.js';
 import { arriving, inflateSegment } from '../workspace/index.js';
 import { MemberSearch } from './member-search.js';
@@ -60,7 +60,7 @@ export class EntryFinder {
     for (const run of this.#search.outside()) {
       if (run.type !== 'file' || run.role !== 'checksums') continue;
       let segment = 0;
-      for (const lines of linesOf(this.#fd, run)) {
+      for (const lines of checksumLines(this.#fd, run)) {
         throwIfAborted(this.#signal);
         this.#read += run.segments[segment]?.member.size ?? 0;
         segment += 1;

@@ -1,0 +1,34 @@
+/**
+ * Text that comes in pieces, cut into its lines. Whoever made an archive decides where its lines end, or that they do not: what is kept of one has a limit.
+ */
+import { StringDecoder } from 'node:string_decoder';
+
+/** Cuts one text into lines. */
+export class LineSplitter {
+  readonly #longest: number;
+  readonly #tooLong: (line: string) => Error;
+  readonly #decoder = new StringDecoder('utf8');
+  #rest = '';
+
+  /**
+   * @param longest characters that are kept of a line that has not ended yet
+   * @param tooLong what is thrown where there are more, of those that there are
+   */
+  constructor(longest: number, tooLong: (line: string) => Error) {
+    this.#longest = longest;
+    this.#tooLong = tooLong;
+  }
+
+  /** @returns the lines that end in this piece */
+  push(piece: Buffer): string[] {
+    const lines = (this.#rest + this.#decoder.write(piece)).split('\n');
+    this.#rest = lines.pop() ?? '';
+    if (this.#rest.length > this.#longest) throw this.#tooLong(this.#rest);
+    return lines;
+  }
+
+  /** @returns what stands behind the last line feed; empty where nothing does */
+  end(): string {
+    return this.#rest + this.#decoder.end();
+  }
+}
