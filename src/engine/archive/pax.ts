@@ -36,6 +36,8 @@ export function parsePax(content: Buffer): PaxRecords {
 
 function apply(records: PaxRecords, key: string, value: Buffer): void {
   if (key === 'path' || key === 'linkpath') {
+    // It means that the record does not count, but not to everybody.
+    if (value.length === 0) throw damaged(`a PAX ${key} is empty`);
     if (value.includes(0)) throw damaged(`a PAX ${key} has a NUL in it`);
     if (!isUtf8(value)) throw damaged(`a PAX ${key} is not UTF-8: ${quoted(value.toString('latin1'))}`);
     records[key] = value.toString();

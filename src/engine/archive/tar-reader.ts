@@ -73,6 +73,8 @@ export class TarReader {
   #rest = EMPTY;
   #global: PaxRecords = {};
   #next: PaxRecords & { longName?: string; longLink?: string } = {};
+  /** Types of the headers that have come for the next entry. */
+  readonly #ahead = new Set<number>();
   #zeros = 0;
 
   /**
@@ -113,7 +115,7 @@ export class TarReader {
   /** Whether the bytes so far end between two entries. */
   get betweenEntries(): boolean {
     if (this.#state.at === 'end') return true;
-    return this.#state.at === 'header' && this.#rest.length === 0 && isEmpty(this.#next) && this.#zeros === 0;
+    return this.#state.at === 'header' && this.#rest.length === 0 && this.#ahead.size === 0 && this.#zeros === 0;
   }
 
   *#complete(state: Taking): Generator<TarEvent> {
@@ -125,7 +127,7 @@ export class TarReader {
 
   *#record(record: Buffer): Generator<TarEvent> {
     if (isZero(record)) {
-      if (!isEmpty(this.#next)) throw damaged('its last entry has a PAX record but no header');
+      if (this.#ahead.size > 0) throw damaged('its last entry has a PAX record but no header');
       this.#zeros += 1;
       if (this.#zeros === 2) {
         this.ended = true;
@@ -141,6 +143,7 @@ export class TarReader {
     const size = this.#size(record, type);
     const padding = (RECORD_BYTES - (size % RECORD_BYTES)) % RECORD_BYTES;
     if (isMeta(type)) {
+      this.#checkAhead(type);
       if (size > META_BYTES) throw damaged(`a PAX or GNU record of ${size} bytes is larger than any real one`);
       if (size === 0) return this.#meta(type, EMPTY);
       this.#state = { at: 'meta', left: size, padding, type, pieces: [] };
@@ -148,6 +151,7 @@ export class TarReader {
     }
     const header = this.#header(record, type, size);
     this.#next = {};
+    this.#ahead.clear();
     yield { type: 'entry', header };
     if (size > 0) this.#state = { at: 'content', left: size, padding };
     else yield { type: 'done' };
@@ -162,9 +166,14 @@ export class TarReader {
 
   #header(record: Buffer, type: number, size: number): TarHeader {
     const pax = { ...this.#global, ...this.#next };
+    if (
+      (pax.path !== undefined && pax.longName !== undefined) ||
+      (pax.linkpath !== undefined && pax.longLink !== undefined)
+    )
+      throw damaged('a PAX record and a GNU record name one entry or its target');
     // Where a record says the name, what stands in the header is cut anywhere, also in the middle of a character.
-    const name = pax.path ?? this.#next.longName ?? ustarName(record);
-    const linkname = pax.linkpath ?? this.#next.longLink ?? text(record.subarray(157, 257), 'link target');
+    const name = pax.path ?? pax.longName ?? ustarName(record);
+    const linkname = pax.linkpath ?? pax.longLink ?? text(record.subarray(157, 257), 'link target');
     const kind = kindOf(type, name);
     const isLink = kind === 'symlink' || kind === 'hardlink';
     if (isLink) checkLinkTarget(linkname, name);
@@ -177,6 +186,18 @@ export class TarReader {
       size,
       linkname: isLink ? linkname : '',
     };
+  }
+
+  /** Refuses what other tars read differently: of two headers for one entry some take the first, others the last, and some forget one at a header for all. */
+  #checkAhead(type: number): void {
+    if (type === TYPE.paxGlobal || type === TYPE.gnuVolume) {
+      if (this.#ahead.size > 0)
+        throw damaged('a header for the whole archive stands between an entry and its PAX or GNU record');
+      return;
+    }
+    if (this.#ahead.has(type))
+      throw damaged(`two headers of the type ${quoted(String.fromCharCode(type))} stand before one entry`);
+    this.#ahead.add(type);
   }
 
   #meta(type: number, content: Buffer): void {
@@ -241,7 +262,7 @@ function text(field: Buffer, what: string): string {
   return bytes.toString();
 }
 
-/** A number field: octal, or base 256 where the first bit is set. */
+/** A number field: octal, perhaps behind spaces, or base 256 where the first bit is set. */
 function number(record: Buffer, offset: number, length: number, what: string): number {
   const first = record[offset] as number;
   if ((first & 0x80) !== 0) {
@@ -252,8 +273,11 @@ function number(record: Buffer, offset: number, length: number, what: string): n
     }
     return Number(value);
   }
-  const digits = record.toString('latin1', offset, offset + length).replace(/^[ \0]+|[ \0].*$/gs, '');
-  if (!/^[0-7]*$/.test(digits)) throw damaged(`the ${what} of an entry is not a number: ${quoted(digits)}`);
+  const field = record.toString('latin1', offset, offset + length);
+  const digits = field.replace(/^ +/, '').replace(/[ \0].*$/s, '');
+  // Some take a field that begins with a NUL for 0, others go on to the digits behind it.
+  if (!/^[0-7]*$/.test(digits) || (digits === '' && !/^[ \0]*$/.test(field)))
+    throw damaged(`the ${what} of an entry is not a number: ${quoted(digits || field)}`);
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }
 
@@ -270,11 +294,6 @@ function isZero(bytes: Buffer): boolean {
     const part = bytes.subarray(at, at + ZEROS.length);
     if (!part.equals(ZEROS.subarray(0, part.length))) return false;
   }
-  return true;
-}
-
-function isEmpty(records: object): boolean {
-  for (const _ in records) return false;
   return true;
 }
 

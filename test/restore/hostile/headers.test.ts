@@ -209,6 +209,18 @@ describe('sizes', () => {
       });
     });
   }
+  for (const size of ['\0\x00000002000 ', '\x0000000002000', '  \x000002000 '])
+    refused(
+      `behind a NUL: ${JSON.stringify(size)}`,
+      () => claim(size, 'x'.repeat(1024)),
+      damaged('the size of an entry is not a number: "'),
+    );
+  for (const field of ['mode', 'mtime'] as const)
+    refused(
+      `of a ${field} behind a NUL`,
+      () => [raw(records({ name: 'workspace/x', [field]: '\x00000644' }))],
+      damaged(`the ${field} of an entry is not a number: "\\u00000`),
+    );
   for (const size of ['', '-1', '1e3', '0x10', '9223372036854775808', '18446744073709551616', '1'.repeat(5000), ' 1'])
     refused(
       `in PAX: ${size.slice(0, 30)}`,
@@ -301,6 +313,12 @@ describe('PAX records', () => {
     () => [raw(header({ name: 'PaxHeader', type: 'x', size: '77777777777\0' }))],
     damaged('a PAX or GNU record of 8589934591 bytes'),
   );
+  for (const key of ['path', 'linkpath'])
+    refused(
+      `with a ${key} that is empty`,
+      () => [raw(pax({ [key]: '' }), records({ name: 'workspace/x', type: '2', linkname: 'a' }))],
+      damaged(`a PAX ${key} is empty`),
+    );
   refused(
     'that give every entry one name',
     () => [raw(pax({ path: 'workspace/x' }, 'g')), file('workspace/a')],
@@ -327,6 +345,57 @@ describe('PAX records', () => {
       await arena.refuses(alone, { ...ends, says: 'ends in the middle of an entry' });
     });
   }
+});
+
+describe('headers that speak of one entry', () => {
+  const x = pax({ path: 'workspace/x' });
+  const [long, longLink] = [gnuLong('L', 'workspace/x'), gnuLong('K', 'a')];
+  const entry = records({ name: 'workspace/x', type: '2', linkname: 'a' });
+  const twice = (type: string) => damaged(`two headers of the type "${type}" stand before one entry`);
+  refused('two of PAX', () => [raw(x, pax({ comment: 'x' }), entry)], twice('x'));
+  refused('two of PAX, the first one empty', () => [raw(rawPax(''), x, entry)], twice('x'));
+  refused('two long names', () => [raw(long, gnuLong('L', 'workspace/y'), entry)], twice('L'));
+  refused('two long link targets', () => [raw(longLink, longLink, entry)], twice('K'));
+  refused('two long names, and another between', () => [raw(long, longLink, long, entry)], twice('L'));
+  const both = damaged('a PAX record and a GNU record name one entry or its target');
+  for (const [what, ahead] of Object.entries({ 'a long name': long, 'a long link target': longLink })) {
+    const record = pax(ahead === long ? { path: 'workspace/x' } : { linkpath: 'a' });
+    refused(`${what} and PAX`, () => [raw(ahead, record, entry)], both);
+    refused(`PAX and ${what}`, () => [raw(record, ahead, entry)], both);
+  }
+  const between = damaged('a header for the whole archive stands between an entry and its PAX or GNU record');
+  const volume = records({ name: 'label', type: 'V' });
+  const global = pax({ comment: 'x' }, 'g');
+  for (const [what, ahead] of Object.entries({
+    PAX: x,
+    'empty PAX': rawPax(''),
+    'a long name': long,
+    'a long link target': longLink,
+  })) {
+    refused(`${what}, and a label of the archive`, () => [raw(ahead, volume, entry)], between);
+    refused(`${what}, and PAX for all`, () => [raw(ahead, global, entry)], between);
+  }
+
+  test('are taken where they say different things, and a field of NULs is 0', async () => {
+    const own = new Arena();
+    const entries = [
+      raw(volume, global, longLink, long, entry),
+      raw(gnuLong('L', 'workspace/y'), pax({ mtime: '5' }), records({ name: 'cut' })),
+      file('workspace/z', '', { size: Buffer.alloc(12), mtime: Buffer.alloc(12) }),
+    ];
+    entries[1] = { ...(entries[1] as Forged), line: file('workspace/y').line as string };
+    try {
+      for (const [way, archive] of Object.entries(everyWay(entries))) {
+        if (way.includes('reverse')) continue;
+        await own.restore(archive);
+        const tree = own.restored();
+        expect([...tree.keys()]).toEqual(['', 'x', 'y', 'z']);
+        expect([tree.get('y')?.mtime, tree.get('z')?.mtime]).toEqual([5, 0]);
+      }
+    } finally {
+      own.remove();
+    }
+  });
 });
 
 describe('between entries', () => {
