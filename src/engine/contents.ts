@@ -15,7 +15,7 @@ import {
   hardLinkTarget,
   inflateMember,
   type Member,
-  placeOf,
+  placeOfEntry,
   quoted,
   readMember,
   readStream,
@@ -170,7 +170,7 @@ class StreamedContents implements Contents {
 function entryOf(header: TarHeader): ContentsEntry | null {
   const { kind, mode, mtime, size, linkname } = header;
   if (kind === 'special') throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
-  const name = entryName(header.name, kind === 'directory');
+  const name = entryName(header);
   if (name === null) return null;
   const entry = { name, mode, mtime, size, link: null, member: null };
   if (kind === 'hardlink') {
@@ -180,8 +180,9 @@ function entryOf(header: TarHeader): ContentsEntry | null {
   return { ...entry, kind, link: kind === 'symlink' ? linkname : null };
 }
 
-function entryName(name: string, directory: boolean): ArchivePath | null {
-  const place = placeOf(name, directory ? 'directory' : 'other');
+function entryName(header: TarHeader): ArchivePath | null {
+  const place = placeOfEntry(header);
+  const directory = header.kind === 'directory';
   if (place.type === 'workspace') return workspaceEntry(place.path, directory);
   if (place.type === 'known') return ENTRY[place.role];
   return place.path === null || !directory ? place.path : (`${place.path}/` as ArchivePath);

@@ -17,7 +17,7 @@ import {
   damaged,
   ENTRY,
   type Member,
-  placeOf,
+  placeOfEntry,
   quoted,
   type Role,
   readStream,
@@ -288,7 +288,7 @@ export class Extraction {
       for await (const event of readStream(archive.handle.fd, archive.size, signal, onRead)) {
         if (event.type === 'entry') {
           const { header } = event;
-          const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
+          const place = placeOfEntry(header);
           current = null;
           if (place.type === 'workspace') {
             sink.begin(place.path, header);

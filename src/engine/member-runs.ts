@@ -7,7 +7,7 @@ import {
   damaged,
   inflateMember,
   type Member,
-  placeOf,
+  placeOfEntry,
   quoted,
   type Role,
   readMember,
@@ -51,7 +51,7 @@ export function runAt(fd: number, members: readonly Member[], start: number): { 
   if (member.kind === 'continuation') throw damaged(`the member at byte ${member.offset} continues no file`);
   if (member.kind === 'entries') return { run: { type: 'block', member }, next: start + 1 };
   const { header, bytes } = fileHeader(fd, member);
-  const place = placeOf(header.name, 'other');
+  const place = placeOfEntry(header);
   const segments: { member: Member; skip: number; length: number }[] = [];
   let index = start;
   let left = header.size;

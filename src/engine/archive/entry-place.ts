@@ -4,6 +4,7 @@
  */
 import { SnapshotError } from '../errors.js';
 import { type ArchivePath, ENTRY } from './names.js';
+import type { TarHeader, TarKind } from './tar-reader.js';
 
 /** The entries with a meaning of their own, by their role. */
 export type Role = 'manifest' | 'config' | 'setup' | 'datastore' | 'checksums';
@@ -24,6 +25,13 @@ const ROLES = new Map<string, Role>([
   [ENTRY.datastore, 'datastore'],
   [ENTRY.checksums, 'checksums'],
 ]);
+const A_KIND: Record<TarKind, string> = {
+  file: 'a file',
+  directory: 'a directory',
+  symlink: 'a symbolic link',
+  hardlink: 'a hard link',
+  special: 'a device or a FIFO',
+};
 /** NAME_MAX and PATH_MAX of every file system a workspace can have come from. */
 const NAME_BYTES = 255;
 const PATH_BYTES = 4095;
@@ -46,6 +54,20 @@ export function placeOf(name: string, kind: 'directory' | 'other'): Place {
   if (path.startsWith('workspace/')) return { type: 'workspace', path: path.slice('workspace/'.length) };
   const role = ROLES.get(path);
   return role === undefined ? { type: 'other', path: path as ArchivePath } : { type: 'known', role };
+}
+
+/**
+ * Judges an entry by its name and its kind: what has a meaning of its own is a regular file, and only a directory can be the archive itself.
+ *
+ * @throws ARCHIVE_UNSAFE
+ */
+export function placeOfEntry({ name, kind }: Pick<TarHeader, 'name' | 'kind'>): Place {
+  const place = placeOf(name, kind === 'directory' ? 'directory' : 'other');
+  const path = place.type === 'other' ? place.path : '';
+  if (path === null && kind !== 'directory') throw unsafe(`${A_KIND[kind]} in it has no name`);
+  if ((place.type === 'known' || path === ENTRY.index) && kind !== 'file')
+    throw unsafe(`${quoted(name)} is ${A_KIND[kind]}, not a file`);
+  return place;
 }
 
 /** Whether the target of a hard link is something in the workspace. @returns its path there @throws ARCHIVE_UNSAFE */

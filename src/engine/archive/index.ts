@@ -9,7 +9,7 @@ export {
   encodeEntries,
   encodeFileHeader,
 } from './entries.js';
-export { hardLinkTarget, type Place, placeOf, quoted, type Role, unsafe } from './entry-place.js';
+export { hardLinkTarget, type Place, placeOf, placeOfEntry, quoted, type Role, unsafe } from './entry-place.js';
 export {
   entryLine,
   type IndexLine,

@@ -4,7 +4,15 @@
  * What begins in a member tells where a path must be, as the first word of a page does in a dictionary. So a handful of members are peeked at, and not
  * one is inflated that cannot hold what is looked for. Nothing that the archive claims of itself is believed on the way: the entries in the member decide.
  */
-import { comparePaths, damaged, type Member, peekBlock, placeOf, type TarHeader, TarReader } from '../archive/index.js';
+import {
+  comparePaths,
+  damaged,
+  type Member,
+  peekBlock,
+  placeOfEntry,
+  type TarHeader,
+  TarReader,
+} from '../archive/index.js';
 import { type Run, runAt } from '../member-runs.js';
 import { peekedBytes } from '../opened-archive.js';
 import { isBelow } from '../workspace/index.js';
@@ -118,7 +126,7 @@ export class MemberSearch {
 /** @param isFirst whether this is the first member, which only the workspace itself can keep from being before it */
 function beginningOf(header: TarHeader | null, isFirst: boolean): Beginning {
   if (header === null) return { at: isFirst ? 'before' : 'behind' };
-  const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
+  const place = placeOfEntry(header);
   if (place.type === 'workspace') return { at: 'workspace', path: place.path };
   const isBefore = isFirst || (place.type === 'known' && ['manifest', 'config', 'setup'].includes(place.role));
   return { at: isBefore ? 'before' : 'behind' };

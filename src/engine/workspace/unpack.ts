@@ -15,6 +15,7 @@ import {
   type Member,
   type Place,
   placeOf,
+  placeOfEntry,
   quoted,
   type Role,
   readMember,
@@ -108,7 +109,7 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
       else if (event.type === 'done') done?.();
       else {
         const { header } = event;
-        const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
+        const place = placeOfEntry(header);
         take = done = null;
         if (place.type === 'workspace') {
           if (last !== null) checkOrder(last, place.path);

@@ -121,6 +121,19 @@ describe('names that no file can have', () => {
   });
 });
 
+describe('no name at all', () => {
+  for (const [how, name] of Object.entries({ './': './', '.': '.', nothing: '' })) {
+    refused(`${how}, of a file`, () => [raw(records({ name }, 'x'))], {
+      code: 'ARCHIVE_UNSAFE',
+      says: 'a file in it has no name',
+    });
+    refused(`${how}, of a link`, () => [symlink(name, 'workspace/x')], {
+      code: 'ARCHIVE_UNSAFE',
+      says: 'a symbolic link in it has no name',
+    });
+  }
+});
+
 describe('names for messages', () => {
   // A terminal takes U+009B for the beginning of a command, and U+202E turns the rest of the line around.
   const name = `workspace/\x1b[31m\u009b2J\u202egpj.exe\u2028\x7f/../x`;

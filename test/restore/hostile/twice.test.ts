@@ -1,4 +1,5 @@
 /** One name, two entries: an archive that has both a and not-a says nothing. */
+import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   blocksOf,
@@ -18,7 +19,8 @@ import {
   symlink,
 } from '../../support/forge/archive.js';
 import { gnuLong, pax, records } from '../../support/forge/tar.js';
-import { Arena, everyWay, refusesEveryWay } from './arena.js';
+import { list } from '../../support/library.js';
+import { Arena, everyWay, failure, refusesEveryWay } from './arena.js';
 
 let arena: Arena;
 beforeAll(() => {
@@ -121,20 +123,23 @@ describe('the known files', () => {
     });
   }
 
-  test('as a directory, a link or a device they are nothing that anybody knows', async () => {
-    const others = [
-      directory('MANIFEST.json/'),
-      symlink('config.yaml', '/etc/passwd'),
-      hardlink('setup.json', 'workspace/x'),
-    ];
-    for (const archive of [streamed(blocksOf({ behind: others })), indexed(blocksOf({ behind: others }))])
-      await arena.restore(archive, { dryRun: true });
-    const device = { behind: [raw(records({ name: 'config.yaml', type: '3' }))] };
-    for (const archive of [streamed(blocksOf(device)), indexed(blocksOf(device))])
-      await arena.refuses(archive, {
-        code: 'ARCHIVE_UNSAFE',
-        kind: 'refused',
-        says: '"config.yaml" is a device or a FIFO',
-      });
-  });
+  // Other tars would put them in the place of the file, or write through them.
+  for (const [other, says] of [
+    [directory('MANIFEST.json/'), '"MANIFEST.json/" is a directory, not a file'],
+    [symlink('config.yaml', '/etc/passwd'), '"config.yaml" is a symbolic link, not a file'],
+    [hardlink('setup.json', 'workspace/x'), '"setup.json" is a hard link, not a file'],
+    [symlink('./datastore.sql', 'workspace/x'), '"./datastore.sql" is a symbolic link, not a file'],
+    [directory('SHA256SUMS/'), '"SHA256SUMS/" is a directory, not a file'],
+    [symlink('INDEX.jsonl', 'workspace/x'), '"INDEX.jsonl" is a symbolic link, not a file'],
+    [raw(records({ name: 'config.yaml', type: '3' })), '"config.yaml" is a device or a FIFO, not a file'],
+  ] as const) {
+    test(`as something else: ${says}`, async () => {
+      for (const archive of [streamed(blocksOf({ behind: [other] })), indexed(blocksOf({ behind: [other] }))]) {
+        await arena.refuses(archive, { code: 'ARCHIVE_UNSAFE', kind: 'refused', says });
+        writeFileSync(arena.archive, archive);
+        const listed = await failure(list({ archive: arena.archive }));
+        expect(listed).toMatchObject({ code: 'ARCHIVE_UNSAFE', message: expect.stringContaining(says) });
+      }
+    });
+  }
 });
