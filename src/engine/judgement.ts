@@ -14,12 +14,15 @@ import {
 } from './datastore/index.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
 import {
+  configString,
   type DatastoreState,
   judgeHome,
+  judgeWorkspace,
+  parseConfig,
   type Relocation,
-  readInstall,
   refuseUnsafeWorkspace,
   relocate,
+  resolveWorkspace,
   supportedSchema,
 } from './install/index.js';
 import type { OpenedArchive } from './opened-archive.js';
@@ -93,11 +96,25 @@ export async function judgePlace(
   const { options, home, parts } = request;
   const workspace = await placeOf(relocationOf(archive, archive, own, request).workspace);
   if (parts.has('workspace')) {
-    const chosen = options.workspace !== undefined || (await isOwnWorkspace(home, workspace));
+    const chosen = options.workspace !== undefined || (await isOwnWorkspace(own, home, workspace));
     refuseUnsafeWorkspace({ workspace, home: await placeOf(home), chosen, wasInHome: true });
+    if (!chosen) await requireUnused(workspace);
     await judgeRoom(archive, workspace);
   }
   return workspace;
+}
+
+/** Refuses to replace, on the word of an archive alone, a directory with anything of anybody's in it. @throws WORKSPACE_UNSAFE */
+async function requireUnused(workspace: string): Promise<void> {
+  const finding = await judgeWorkspace(workspace);
+  if (finding === null) return;
+  throw new SnapshotError(
+    'WORKSPACE_UNSAFE',
+    `the workspace would be restored to ${workspace}, which is neither that of the install here nor named with --workspace: ${finding}`,
+    {
+      hint: 'name a directory with --workspace <dir>: another one, or this one with --force to have all of it replaced',
+    },
+  );
 }
 
 /** Gives the archive's config the paths of this place. */
@@ -288,11 +305,16 @@ async function judgeRoom({ members, size }: OpenedArchive, workspace: string): P
   }
 }
 
-async function isOwnWorkspace(home: string, workspace: string): Promise<boolean> {
-  return readInstall(home).then(
-    (install) => install.workspace === workspace,
-    () => false,
-  );
+/** Whether a place is what the present config.yaml names; one that cannot be read names none. */
+async function isOwnWorkspace({ config }: Judgement['own'], home: string, workspace: string): Promise<boolean> {
+  if (config === null) return false;
+  try {
+    const named = configString(parseConfig(config, join(home, 'config.yaml')), 'workspace');
+    return (await placeOf(resolveWorkspace(named, home))) === workspace;
+  } catch (error) {
+    if (error instanceof SnapshotError) return false;
+    throw error;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

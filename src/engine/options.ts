@@ -172,6 +172,8 @@ export interface RestoreResult {
     /** Where it lies now; with `dryRun` where it lies. */
     where: string;
   }[];
+  /** What `discardPrevious` removed: paths, and `database …`. */
+  discarded: string[];
   /** Directories that are never archived, carried over from the previous workspace (`.git`, `.venv` …). */
   carriedOver: number;
   /** Milliseconds from start to end. */

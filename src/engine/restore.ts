@@ -257,6 +257,7 @@ class RestoreRun {
     const { home, parts, options } = this.request;
     const { files, bytes, dumpBytes } = staged.extraction.progress;
     const dryRun = options.dryRun === true;
+    const discards = options.discardPrevious === true;
     const datastore = this.#cluster === null ? judgement.datastore : datastoreOf(this.#cluster);
     return {
       dryRun,
@@ -269,7 +270,8 @@ class RestoreRun {
         : null,
       datastore: parts.has('datastore') ? { ...datastore, bytes: dumpBytes } : null,
       changes: parts.has('config') ? staged.relocation.changes : [],
-      previous: dryRun ? judgement.inTheWay : options.discardPrevious === true ? [] : this.#previous,
+      previous: dryRun ? judgement.inTheWay : discards ? [] : this.#previous,
+      discarded: !dryRun && discards ? this.#previous.map(({ what }) => what) : [],
       carriedOver: this.#carriedOver,
       durationMs,
       workers: this.#pool.workers,

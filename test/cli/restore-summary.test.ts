@@ -82,6 +82,15 @@ What was replaced is kept as listed; removing it frees the space (--discard-prev
     expect(stdout).not.toContain('adapted');
   });
 
+  test('of one that has removed what it replaced', async () => {
+    const { stdout } = await told(restored({ discarded: ['/home/bob/leoflow', 'database leoflow_dev'] }));
+    expect(stdout).toContain(`
+  removed    /home/bob/leoflow
+             database leoflow_dev
+  time       8.2 s`);
+    expect(stdout).not.toContain('is kept');
+  });
+
   test.each([
     ['running', [], 'Stop Leoflow where it runs, and start it again: '],
     ['started', ['it was not running, and was started for the restore only'], 'Start it: '],

@@ -101,6 +101,7 @@ describe('with --force', () => {
       datastore: { cluster: 'running', inPlace: false },
       changes: [],
       previous: [],
+      discarded: [],
       carriedOver: 1,
       workers: 1,
       status: 0,

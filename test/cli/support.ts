@@ -128,6 +128,7 @@ export function restored(part: Partial<RestoreResult> = {}): RestoreResult {
     },
     changes: [{ file: 'config.yaml', key: 'workspace', from: '/home/alice/leoflow', to: '/home/bob/leoflow' }],
     previous: [],
+    discarded: [],
     carriedOver: 0,
     durationMs: 8200,
     workers: 2,

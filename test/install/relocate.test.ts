@@ -350,6 +350,9 @@ describe('what is refused', () => {
     ['a part of the home', { config: 'workspace: .leoflow/pgdata/x' }, {}, 'inside the Leoflow home'],
     ['a shared directory', { config: 'workspace: /var/lib' }, {}, 'a directory that others share'],
     ['a directory of the system', { config: 'workspace: /etc/cron.d' }, {}, 'a directory of the system'],
+    ['a directory of a service', { config: 'workspace: /var/www' }, {}, 'a directory of the system'],
+    ['programs', { config: 'workspace: ~/bin' }, {}, 'a directory whose files the system acts upon'],
+    ['agents', { config: 'workspace: ~/library/x' }, {}, 'a directory whose files the system acts upon'],
     ["another's home", { config: 'workspace: /home/carol' }, {}, "somebody's home directory"],
     ['keys', { config: 'workspace: ~/.ssh' }, {}, 'a hidden directory that only the archive names'],
     [
@@ -380,6 +383,11 @@ describe('what is refused', () => {
     expect(move({ config: 'a: 1' }, { workspace: '/home/bob/.flows' }).workspace).toBe('/home/bob/.flows');
     const config = 'workspace: ~/.flows\n';
     expect(move({ config }, { ownConfig: config }).workspace).toBe('/home/bob/.flows');
+  });
+
+  test('a service has its workspace beside its home, below /var', () => {
+    const home = '/var/lib/leoflow/.leoflow';
+    expect(move({ config: 'workspace: ~/flows\n' }, { home }).workspace).toBe('/var/lib/leoflow/flows');
   });
 
   test('a workspace inside the home stays possible where it was so, there or here', () => {

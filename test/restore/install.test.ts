@@ -109,6 +109,7 @@ describe('the install of somebody else, on another machine', () => {
         { file: 'setup.json', key: 'workspace', from: workspace, to: `${base}/leoflow` },
       ],
       previous: [],
+      discarded: [],
       carriedOver: 0,
       durationMs: expect.any(Number),
       workers: 1,

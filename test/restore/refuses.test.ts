@@ -185,11 +185,6 @@ describe('an install in the way, without --force', () => {
       ({ base }) => [`the workspace ${base}/leoflow holds etl/dag.py`],
     ],
     [
-      'a project where the workspace goes, and no home at all',
-      ({ base }) => put(join(base, 'leoflow', 'dag.py'), ''),
-      ({ base }) => [`the workspace ${base}/leoflow holds dag.py`],
-    ],
-    [
       'a file that nobody can explain',
       ({ home }) => put(join(home, 'notes.txt'), ''),
       ({ home }) => [`${home}/notes.txt is nothing that \`leoflow setup\` makes`],
@@ -202,6 +197,12 @@ describe('an install in the way, without --force', () => {
   ])('%s', async (_, make, findings) => {
     make(place);
     await refused(FILES, inTheWay(...findings(place)), [false]);
+  });
+
+  test('a project where the workspace was named to go, and no home at all', async () => {
+    const workspace = join(place.base, 'flows');
+    put(join(workspace, 'dag.py'), '');
+    await refused({ ...FILES, workspace }, inTheWay(`the workspace ${workspace} holds dag.py`), [false]);
   });
 
   test('a database with tables, also one that has to be started to be looked into', async () => {
@@ -230,6 +231,41 @@ describe('an install in the way, without --force', () => {
     expect((await restore({ ...options, dryRun: true })).dryRun).toBe(true);
     await restore(options);
     expect(place.names().home.filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+});
+
+describe('a workspace that nobody here has named, and that is in use', () => {
+  const unsafe = (workspace: string, finding: string) => ({
+    code: 'WORKSPACE_UNSAFE',
+    message: `the workspace would be restored to ${workspace}, which is neither that of the install here nor named with --workspace: ${finding}`,
+    hint: 'name a directory with --workspace <dir>: another one, or this one with --force to have all of it replaced',
+  });
+
+  test('where there is no home', async () => {
+    const workspace = join(place.base, 'leoflow');
+    put(join(workspace, 'dag.py'), '');
+    await refused(FILES, unsafe(workspace, `the workspace ${workspace} holds dag.py`));
+    const { previous } = await restore({ home: place.home, input: REFERENCE, ...FILES, workspace, force: true });
+    expect(previous.map(({ what }) => what)).toEqual([workspace]);
+  });
+
+  test('where there is an install with another one, also behind a link', async () => {
+    setUp(place);
+    const documents = join(place.base, 'Documents');
+    put(join(documents, 'thesis.txt'), 'years of work');
+    symlinkSync('Documents', join(place.base, 'docs'));
+    for (const name of ['Documents', 'docs']) {
+      repacked(archive, (tree) => writeFileSync(join(tree, 'config.yaml'), `workspace: ~/${name}\n`));
+      await refused({ input: archive, ...FILES }, unsafe(documents, `the workspace ${documents} holds thesis.txt`));
+    }
+  });
+
+  test('but not one with nothing in it, or only what a scaffold leaves', async () => {
+    setUp(place);
+    put(join(place.base, 'Documents', 'README.md'), '');
+    repacked(archive, (tree) => writeFileSync(join(tree, 'config.yaml'), 'workspace: ~/Documents\n'));
+    const { workspace } = await restore({ home: place.home, input: archive, ...FILES });
+    expect(workspace).toMatchObject({ path: join(place.base, 'Documents'), files: 7 });
   });
 });
 

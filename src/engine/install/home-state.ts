@@ -173,7 +173,13 @@ async function judgeWorkspaces(paths: string[], findings: string[]): Promise<voi
   }
 }
 
-async function judgeWorkspace(path: string): Promise<string | null> {
+/**
+ * Judges a place for a workspace. Only reads.
+ *
+ * @param path absolute; nothing need be there
+ * @returns what a restore would take away there, one clause for the message; null where that is nothing but a scaffold
+ */
+export async function judgeWorkspace(path: string): Promise<string | null> {
   try {
     const stats = await stat(path);
     if (!stats.isDirectory()) return `${kindOf(stats)} stands at ${path}, where the workspace goes`;

@@ -2,7 +2,7 @@
 export { configString, parseConfig } from './config.js';
 export { defaultHome } from './default-home.js';
 export { homeEntries, isHome, TOOLS } from './home-entries.js';
-export { type DatastoreState, type HomeState, judgeHome } from './home-state.js';
+export { type DatastoreState, type HomeState, judgeHome, judgeWorkspace } from './home-state.js';
 export { type InstallFile, kindOf, MAX_INSTALL_FILE_BYTES, readInstallFile } from './install-file.js';
 export { leoflowBinary, leoflowVersion, nextLeoflow, type SearchOptions } from './leoflow-binary.js';
 export { type NewInstall, newConfig, newSetup } from './new-install.js';

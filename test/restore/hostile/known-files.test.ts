@@ -1,5 +1,5 @@
 /** The files that decide something, with anything in them. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -193,8 +193,33 @@ describe('config.yaml', () => {
     '/home/alice/a/../.ssh': 'a hidden directory that only the archive names',
     '/usr/local/bin': 'a directory of the system',
     '/home/bob': "somebody's home directory",
+    '/home/alice/bin': 'a directory whose files the system acts upon',
+    '/home/alice/Library/LaunchAgents': 'a directory whose files the system acts upon',
+    '/home/bob/bin': 'a directory whose files the system acts upon',
+    '/root/bin': 'a directory whose files the system acts upon',
+    '/home/alice/.local/bin': 'a hidden directory that only the archive names',
+    '/var/www': 'a directory of the system',
   }))
     refused(`leads to ${workspace}`, content(`workspace: ${JSON.stringify(workspace)}\n`), unsafe(says));
+
+  test('leads to nothing of the user’s that nobody has named, whatever is allowed', async () => {
+    const own = new Arena();
+    try {
+      const documents = join(own.user, 'Documents');
+      mkdirSync(documents);
+      writeFileSync(join(documents, 'thesis.txt'), 'years of work');
+      const archives = both(content('workspace: "~/Documents"\n'));
+      for (const archive of archives)
+        await own.refuses(archive, unsafe('Documents holds thesis.txt'), { discardPrevious: true });
+      const named = { workspace: documents, discardPrevious: true };
+      const { previous, discarded } = await own.restore(archives[0] as Buffer, named);
+      const files = ['config.yaml', 'setup.json'].map((name) => join(own.home, name));
+      expect({ previous, discarded }).toEqual({ previous: [], discarded: [documents, ...files] });
+      expect(readdirSync(documents)).not.toContain('thesis.txt');
+    } finally {
+      own.remove();
+    }
+  });
 
   test('leads to no other place than the one that was judged, wherever it stands', async () => {
     const config = file('config.yaml', 'workspace: /etc/cron.d\n');

@@ -5,8 +5,9 @@
  * holds the Leoflow home, or other people's directories, would be moved away with everything in it. That includes an install whose
  * workspace *was* the user's home directory: it can be backed up, and is restored with `--workspace`.
  *
- * Beyond that, a path that only the archive names must not lead where files take effect by lying there (`~/.ssh`, `/etc/cron.d`).
- * A user who wants it there says so with `--workspace`.
+ * Beyond that, a path that only the archive names must not lead where files take effect by lying there (`~/.ssh`, `~/bin`,
+ * `/etc/cron.d`), nor, whatever `--force` says, to where anything of the user's lies (`~/Documents`), which only who looks at the disk can
+ * tell. A user who wants it there says so with `--workspace`.
  */
 import { dirname } from 'node:path';
 import { SnapshotError } from '../../errors.js';
@@ -20,6 +21,9 @@ const SHARED =
 /** Directories whose content the system acts upon. */
 const OF_THE_SYSTEM =
   /^\/(?:bin|boot|dev|etc|lib(?:32|64|x32)?|proc|run(?!\/media\/)|sbin|sys|usr|var\/spool|System|Library|private\/etc)\//;
+
+/** Directories of a user whose content takes effect by lying there; macOS takes them in any case. */
+const OF_A_USER = /^(?:bin|Library)(?:\/|$)/i;
 
 /** A place for a workspace, and who chose it. */
 export interface WorkspacePlace {
@@ -59,8 +63,12 @@ export function workspaceFault({ workspace, home, chosen, wasInHome = false }: W
   if (chosen) return null;
   if (OF_THE_SYSTEM.test(workspace)) return 'a directory of the system';
   if (/^\/(?:home|Users)\/[^/]+$/.test(workspace)) return "somebody's home directory";
-  if (isHidden(inHome ?? below(workspace, dirname(home)) ?? workspace))
-    return 'a hidden directory that only the archive names';
+  const beside = below(workspace, dirname(home));
+  // Services have their home directories below /var.
+  if (workspace.startsWith('/var/') && (beside === null || dirname(home) === '/')) return 'a directory of the system';
+  if (OF_A_USER.test(beside ?? workspace.replace(/^\/(?:root|(?:home|Users)\/[^/]+)\//, '')))
+    return 'a directory whose files the system acts upon';
+  if (isHidden(inHome ?? beside ?? workspace)) return 'a hidden directory that only the archive names';
   return null;
 }
 
