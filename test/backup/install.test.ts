@@ -104,7 +104,7 @@ describe('config.yaml', () => {
     [
       'says things twice',
       'workspace: /x\nworkspace: /y\n',
-      /is not valid at line 2, column 1: `workspace` stands there twice$/,
+      /is not valid at line 2, column 1: "workspace" stands there twice$/,
     ],
     [
       'names a workspace that is no string',

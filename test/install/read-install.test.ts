@@ -125,7 +125,7 @@ describe('what is wrong is said, with what to do', () => {
     ['a number for a workspace', 'a: 1\nworkspace: 12\n', / at line 2, column 12: `workspace` is not a string$/],
     ['a list for a workspace', 'workspace: [a]\n', / at line 1, column 12: `workspace` is not a string$/],
     ['a NUL in a workspace', 'workspace: "a\\0b"\n', / at line 1, column 12: `workspace` is not a string$/],
-    ['a key that stands there twice', 'a: 1\nworkspace: b\na: 2\n', / at line 3, column 1: `a` stands there twice$/],
+    ['a key that stands there twice', 'a: 1\nworkspace: b\na: 2\n', / at line 3, column 1: "a" stands there twice$/],
     ['Latin-1', Buffer.from('a: 1\nb: \xe4x\n', 'latin1'), / at line 2, column 4: this is not UTF-8$/],
     ['two documents', 'a: 1\n---\nb: 1\n', / at line 2, column 1: /],
     ['deeper than anybody nests, in blocks', '- '.repeat(2000), / at line 1, column \d+: it nests too deep$/],

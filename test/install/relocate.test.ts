@@ -420,4 +420,33 @@ describe('what is refused', () => {
     await failure('CONFIG_INVALID', () => move({ config: '' }));
     await failure('CONFIG_INVALID', () => move({ config: 'workspace: [a]' }));
   });
+
+  test.each([
+    ['an alias', 'a: &k parser_cmd\n*k : evil\n', '2, column 1', 'key'],
+    ['a merge', 'x: &x\n  parser_cmd: evil\n<<: *x\n', '3, column 1', 'key'],
+    ['a merge of YAML 1.1', '%YAML 1.1\n---\n<<: {parser_cmd: evil}\n', '3, column 1', 'key'],
+    ['a merge in quotes', '"<<": {parser_cmd: evil}\n', '1, column 1', 'key'],
+    ['a list', '? [parser_cmd]\n: evil\n', '1, column 3', 'key'],
+    ['a mapping', 'b: 1\n{parser_cmd: x}: evil\n', '2, column 1', 'key'],
+    ['binary', '!!binary cGFyc2VyX2NtZA==: evil\n', '1, column 10', 'key'],
+    ['tagged', '!x parser_cmd: evil\n', '1, column 4', 'key'],
+    ['behind a carriage return', '# a\rparser_cmd: evil\nb: 1\n', '1, column 4', 'character'],
+    ['behind a line separator', 'b: 1\n# a\u2028parser_cmd: evil\n', '2, column 4', 'character'],
+    ['behind a next line', 'b: 1\n#\u0085parser_cmd: evil\n', '2, column 2', 'character'],
+    ['behind a byte order mark', 'b: 1\n\ufeffparser_cmd: evil\n', '2, column 1', 'character'],
+  ])('a key that other parsers read differently: %s', async (_, config, at, what) => {
+    const error = await failure('CONFIG_INVALID', () => move({ config }));
+    expect(error.message).toBe(
+      `config.yaml of the archive is not valid at line ${at}: not every parser reads this ${what} alike`,
+    );
+    // One's own config may be written so: it has always been read so.
+    expect(move({}, { ownConfig: `workspace: ~/mine\n${config.replace(/^%.*\n---\n/, '')}` }).workspace).toBe(
+      '/home/bob/mine',
+    );
+  });
+
+  test('a key that stands there twice is printed so that no terminal acts upon it', async () => {
+    const { message } = await failure('CONFIG_INVALID', () => move({ config: '"a\\e[2J": 1\n"a\\e[2J": 2\n' }));
+    expect(message).toContain('"a\\u001b[2J" stands there twice');
+  });
 });

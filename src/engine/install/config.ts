@@ -14,6 +14,7 @@ import {
   Parser,
   type YAMLMap,
 } from 'yaml';
+import { quoted } from '../archive/index.js';
 import { SnapshotError } from '../errors.js';
 import { MAX_INSTALL_FILE_BYTES } from './install-file.js';
 
@@ -42,8 +43,24 @@ const HINT = 'correct config.yaml, or run `leoflow setup` to have it written ane
  * @throws SnapshotError `CONFIG_INVALID`; the message says line and column, and quotes nothing (the file holds secrets)
  */
 export function parseConfig(content: Buffer, path: string, hint = HINT): Config {
+  return hinting(hint, () => parseText(content, path));
+}
+
+/**
+ * Parses the `config.yaml` of an archive. One that another parser of YAML could read differently is none: what is looked at here would
+ * not be what takes effect. Parameters and errors are those of {@link parseConfig}.
+ */
+export function parseArchivedConfig(content: Buffer, path: string, hint: string): Config {
+  return hinting(hint, () => {
+    const config = parseText(content, path);
+    refuseAmbiguous(config);
+    return config;
+  });
+}
+
+function hinting(hint: string, parsed: () => Config): Config {
   try {
-    return parseText(content, path);
+    return parsed();
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
     throw new SnapshotError(error.code, error.message, { hint, cause: error.cause });
@@ -129,8 +146,21 @@ function refuseDuplicates(root: YAMLMap, lines: LineCounter, path: string): void
   for (const pair of root.items) {
     const key = keyOf(pair);
     if (seen.has(key))
-      throw invalid(path, position(lines, rangeStart(pair.key)), `\`${String(key)}\` stands there twice`);
+      throw invalid(path, position(lines, rangeStart(pair.key)), `${quoted(String(key))} stands there twice`);
     if (key !== undefined) seen.add(key);
+  }
+}
+
+/** Where YAML 1.1 breaks a line, and the parser here does not; and a byte order mark that it skips. */
+const OTHER_BREAK = /\r(?!\n)|[\x85\u2028\u2029]|(?<=.)\ufeff/s;
+
+/** Refuses breaks of lines that not all parsers know, and keys that not all read alike: aliases, merges, collections, tagged ones. */
+function refuseAmbiguous({ text, root, lines, path }: Config): void {
+  const odd = text.search(OTHER_BREAK);
+  if (odd >= 0) throw invalid(path, position(lines, odd), 'not every parser reads this character alike');
+  for (const { key } of root.items) {
+    const isPlain = isScalar(key) && key.tag === undefined && key.source !== '<<';
+    if (!isPlain) throw invalid(path, position(lines, rangeStart(key)), 'not every parser reads this key alike');
   }
 }
 

@@ -160,7 +160,7 @@ describe('config.yaml', () => {
   refused('is no text', content(Buffer.alloc(500, 0xff)), invalid());
   refused('is made of zeros', content(Buffer.alloc(500)), invalid());
   refused('has two documents', content('a: 1\n---\nb: 2\n'), invalid());
-  refused('has a key twice', content('workspace: /a\nworkspace: /b\n'), invalid('`workspace` stands there twice'));
+  refused('has a key twice', content('workspace: /a\nworkspace: /b\n'), invalid('"workspace" stands there twice'));
   refused('has a workspace that is a list', content('workspace: [a]\n'), invalid('`workspace` is not a string'));
   refused('has a workspace with a NUL', content('workspace: "/home/alice/a\\0b"\n'), invalid());
   refused('has a workspace that is an anchor of nothing', content('workspace: *nowhere\n'), invalid());

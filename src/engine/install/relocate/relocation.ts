@@ -11,7 +11,7 @@
 import { join, normalize, resolve } from 'node:path';
 import { isAlias, isScalar } from 'yaml';
 import { SnapshotError } from '../../errors.js';
-import { type Config, configString, pairOf, parseConfig } from '../config.js';
+import { type Config, configString, pairOf, parseArchivedConfig, parseConfig } from '../config.js';
 import { MAX_INSTALL_FILE_BYTES } from '../install-file.js';
 import { resolveWorkspace } from '../read-install.js';
 import { refuseUnsafeWorkspace } from './safe-workspace.js';
@@ -77,7 +77,7 @@ const HINT = 'restore the rest with --only workspace --only datastore, over what
 export function relocate(archive: ArchivedInstall, target: RestoreTarget): Relocation {
   const home = normalize(target.home).replace(/(?<=.)\/+$/, '');
   const own = { config: ownConfig(target.ownConfig, home), setup: stringsOf(target.ownSetup) };
-  const config = archive.config && parseConfig(archive.config, IN_ARCHIVE, HINT);
+  const config = archive.config && parseArchivedConfig(archive.config, IN_ARCHIVE, HINT);
   const setup = stringsOf(archive.setup);
   const sources = sourceHomes(archive, config, setup);
   const isSameHome = sources[0] === home;
