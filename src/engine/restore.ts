@@ -22,6 +22,7 @@ import {
   clearStaleTemporaries,
   createdAt,
   openPrivate,
+  quoted,
   removeTree,
   temporaryName,
 } from './archive/index.js';
@@ -200,6 +201,12 @@ class RestoreRun {
       const database = await this.#bothOrNeither(extracted, dump?.staged ?? Promise.resolve(null));
       throwIfAborted(signal);
       const relocation = relocationOf(this.#archive, extraction, judgement.own, this.request);
+      const { strangeCommand } = relocation;
+      if (strangeCommand !== null) {
+        this.#note(
+          `the archive brings a parser_cmd that \`leoflow setup\` does not write, and Leoflow will run it: ${quoted(strangeCommand)}`,
+        );
+      }
       if (tree !== null) {
         deferred.apply(new StagingTree(tree));
         await giveTo(this.#context.owner, tree);

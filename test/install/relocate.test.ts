@@ -75,7 +75,7 @@ describe('the archive of the Go implementation moves from alice to bob', () => {
   test('to the same home, not a byte changes', () => {
     for (const sourceHome of [null, ALICE, `${ALICE}/`]) {
       const result = move({ config, setup, sourceHome }, { home: ALICE });
-      expect(result).toEqual({ config, setup, workspace: '/home/alice/leoflow', changes: [] });
+      expect(result).toEqual({ config, setup, workspace: '/home/alice/leoflow', changes: [], strangeCommand: null });
     }
   });
 
@@ -335,6 +335,47 @@ describe('only the value changes', () => {
   });
 });
 
+describe('a parser_cmd that comes with the archive', () => {
+  const ours = `env PYTHONPATH=${BOB}/pysrc/parser /usr/bin/python3.13 -m leoflow_parser`;
+  const config = (command: string) => `parser_cmd: ${single(command)}\n`;
+  const strange = (command: string, target: Target = {}, sourceHome = BOB) =>
+    move({ config: config(command), sourceHome }, target).strangeCommand;
+
+  test.each([
+    'sh -c evil',
+    `${ours}; evil`,
+    `evil; ${ours}`,
+    ours.replace('/usr/bin/python3.13', '$(evil)python3'),
+    ours.replace('/usr/bin/python3.13', '/usr/bin/sh'),
+    ours.replace('/usr/bin/python3.13', 'X=1 python3'),
+    ours.replace(BOB, '/tmp/.leoflow'),
+    ours.replace('/pysrc/parser', '/pysrc/parser:/tmp'),
+    ours.replace('leoflow_parser', 'evil'),
+  ])('is a stranger’s: %s', (command) => {
+    expect(strange(command)).toBe(command);
+    expect(move({ setup: JSON.stringify({ parser_cmd: command }), sourceHome: BOB }).strangeCommand).toBe(command);
+  });
+
+  test('is none where `leoflow setup` writes it so, for this home', () => {
+    expect(strange(ours)).toBeNull();
+    expect(strange(ours.replaceAll(BOB, ALICE), {}, ALICE)).toBeNull();
+    for (const python of ['python3', `${BOB}/python/bin/python3`, "'/opt/my python/python3'"])
+      expect(strange(ours.replace('/usr/bin/python3.13', python))).toBeNull();
+  });
+
+  test('is none where it is the target’s own', () => {
+    const command = 'make -s parse';
+    expect(strange(command, { ownConfig: config(command) })).toBeNull();
+    expect(strange(command, { ownSetup: JSON.stringify({ parser_cmd: command }) })).toBeNull();
+    // Under another home the target's own takes its place.
+    expect(strange('sh -c evil', { ownConfig: config(command) }, ALICE)).toBeNull();
+  });
+
+  test('is one also where it moves along', () => {
+    expect(strange(`${ALICE}/evil`, {}, ALICE)).toBe(`${BOB}/evil`);
+  });
+});
+
 describe('what is refused', () => {
   test.each([
     ['the root', { config: 'workspace: /' }, {}, 'the root directory'],
@@ -418,6 +459,7 @@ describe('what is refused', () => {
       'restore the rest with --only workspace --only datastore, over what `leoflow setup` writes',
     );
     await failure('CONFIG_INVALID', () => move({ config: '' }));
+    await failure('CONFIG_INVALID', () => move({ config: 'parser_cmd: [a]' }));
     await failure('CONFIG_INVALID', () => move({ config: 'workspace: [a]' }));
   });
 

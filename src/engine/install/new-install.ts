@@ -54,8 +54,15 @@ export function newSetup(install: NewInstall): string {
 }
 
 /** How Leoflow runs its parser, from the sources that it unpacks into the home. */
-function parserCommand({ home, python }: NewInstall): string {
+function parserCommand({ home, python }: Pick<NewInstall, 'home' | 'python'>): string {
   return `env PYTHONPATH=${word(join(home, 'pysrc', 'parser'))} ${word(python)} -m leoflow_parser`;
+}
+
+/** Whether a command is what `leoflow setup` writes for this home, with whatever Python. */
+export function isParserCommand(command: string, home: string): boolean {
+  const [, quoted, bare] = / (?:'([^']+)'|(\S+)) -m leoflow_parser$/.exec(command) ?? [];
+  const python = quoted ?? bare ?? '';
+  return /(?:^|\/)python[\d.]*$/.test(python) && command === parserCommand({ home, python });
 }
 
 /** A word of a command line. */

@@ -16,6 +16,7 @@ import {
   largeFile,
   MANIFEST,
   manifest,
+  SOURCE_HOME,
   streamed,
   symlink,
 } from '../../support/forge/archive.js';
@@ -181,6 +182,24 @@ describe('config.yaml', () => {
       arena.restore(streamed(blocksOf(content('jwt_secret: "topsecret\nworkspace: [')))),
     );
     expect(message + hint).not.toContain('topsecret');
+  });
+
+  test('with a command of its own is told of, from whatever home it says to come', async () => {
+    const own = new Arena();
+    try {
+      for (const home of [own.home, SOURCE_HOME]) {
+        const forged = manifest({ ...MANIFEST, source: { ...MANIFEST.source, home } });
+        const config = file('config.yaml', 'workspace: "~/leoflow"\nparser_cmd: "sh -c evil"\n');
+        const notes: string[] = [];
+        await own.restore(streamed(blocksOf({ manifest: [forged], config: [config] })), {
+          dryRun: true,
+          onEvent: (event) => event.type === 'note' && notes.push(event.message),
+        });
+        expect(notes).toEqual([expect.stringContaining('Leoflow will run it: "sh -c evil"')]);
+      }
+    } finally {
+      own.remove();
+    }
   });
 
   for (const [workspace, says] of Object.entries({

@@ -13,6 +13,7 @@ import { isAlias, isScalar } from 'yaml';
 import { SnapshotError } from '../../errors.js';
 import { type Config, configString, pairOf, parseArchivedConfig, parseConfig } from '../config.js';
 import { MAX_INSTALL_FILE_BYTES } from '../install-file.js';
+import { isParserCommand } from '../new-install.js';
 import { resolveWorkspace } from '../read-install.js';
 import { refuseUnsafeWorkspace } from './safe-workspace.js';
 import { applyEdits, type Edit, type JsonString, jsonStrings, setConfigString } from './scalar-edit.js';
@@ -59,6 +60,8 @@ export interface Relocation {
   workspace: string;
   /** In the order of the files and of the keys below. */
   changes: Change[];
+  /** A `parser_cmd` that comes with the archive and is neither the target's own nor one that `leoflow setup` writes; null where it has none. */
+  strangeCommand: string | null;
 }
 
 /** Facts of the machine, in setup.json. */
@@ -84,19 +87,34 @@ export function relocate(archive: ArchivedInstall, target: RestoreTarget): Reloc
   const moves = isSameHome ? [] : sources.map((from) => ({ from, to: home }));
   const workspace = placeWorkspace({ archive, config, target, own: own.config, sources, moves, home });
   const adopt = !isSameHome || isOtherMachine(setup, own.setup);
-  const relocated = { config: archive.config, setup: archive.setup, workspace: workspace.to, changes: [] as Change[] };
+  const changes = {
+    config: config ? changesOfConfig(config, workspace, own, moves, adopt) : [],
+    setup: setup ? changesOfSetup(setup, workspace, own.setup, moves, adopt) : [],
+  };
 
-  if (config && archive.config) {
-    const changes = changesOfConfig(config, workspace, own, moves, adopt);
-    relocated.config = rewriteConfig(config, archive.config, changes);
-    relocated.changes.push(...changes);
-  }
-  if (setup && archive.setup) {
-    const changes = changesOfSetup(setup, workspace, own.setup, moves, adopt);
-    relocated.setup = rewriteSetup(setup, archive.setup, changes);
-    relocated.changes.push(...changes);
-  }
-  return relocated;
+  return {
+    config: config && archive.config && rewriteConfig(config, archive.config, changes.config),
+    setup: setup && archive.setup ? rewriteSetup(setup, archive.setup, changes.setup) : archive.setup,
+    workspace: workspace.to,
+    changes: [...changes.config, ...changes.setup],
+    strangeCommand: strangeCommand({ config, setup, own, home, changes }),
+  };
+}
+
+function strangeCommand(facts: {
+  config: Config | null;
+  setup: Setup | null;
+  own: { config: Config | null; setup: Setup | null };
+  home: string;
+  changes: Record<'config' | 'setup', Change[]>;
+}): string | null {
+  const { config, setup, own, home, changes } = facts;
+  const inSetup = (from: Setup | null) => from?.strings.get('parser_cmd')?.value ?? null;
+  const now = (key: 'config' | 'setup', was: string | null) =>
+    changes[key].find((change) => change.key === 'parser_cmd')?.to ?? was;
+  const mine = [own.config && stringIn(own.config, 'parser_cmd'), inSetup(own.setup)];
+  const restored = [now('config', config && configString(config, 'parser_cmd')), now('setup', inSetup(setup))];
+  return restored.find((one) => one !== null && !mine.includes(one) && !isParserCommand(one, home)) ?? null;
 }
 
 /** The strings of a setup.json with its text. */
