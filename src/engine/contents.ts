@@ -9,6 +9,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type ArchivePath,
+  BesideNames,
   damaged,
   ENTRY,
   type EntryKind,
@@ -149,12 +150,15 @@ class StreamedContents implements Contents {
     const onRead = (bytes: number) => {
       this.bytesRead = before + bytes;
     };
+    const beside = new BesideNames();
     let batch: ContentsEntry[] = [];
     try {
       for await (const event of readStream(handle.fd, size, this.#signal, onRead)) {
         if (event.type !== 'entry') continue;
         const entry = entryOf(event.header);
-        if (entry !== null) batch.push(entry);
+        if (entry === null) continue;
+        if (!entry.name.startsWith(ENTRY.workspace)) beside.add(entry.name.replace(/\/$/, ''));
+        batch.push(entry);
         if (batch.length < BATCH) continue;
         yield batch;
         batch = [];

@@ -11,6 +11,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import {
   type ArchivePath,
+  BesideNames,
   type ChecksumLedger,
   checksumLine,
   comparePaths,
@@ -95,7 +96,7 @@ export class Extraction {
   readonly #only: ChosenPart | null;
   readonly #wanted: Wanted | null;
   readonly #options: ExtractionOptions;
-  readonly #seen = new Set<Role>();
+  readonly #beside = new BesideNames();
   readonly #openFiles = new Set<number>();
   #givenUp = false;
   /** Whether the workspace stands in path order, and nothing in it below what is no directory. */
@@ -181,6 +182,7 @@ export class Extraction {
         this.#isOrderly &&= !result.collides && !(lastIsLeaf && isBelow(first, last));
         if (result.last !== null) ({ last, lastIsLeaf } = result);
         ended = result.ended;
+        for (const name of result.beside) this.#beside.add(name);
         for (const { role, content } of result.known) await this.#known(role, content);
         for (const pattern of result.met) this.met.add(pattern);
         this.#unpacked(result);
@@ -215,7 +217,8 @@ export class Extraction {
         continue;
       }
       const { header, role, name, path } = run;
-      if (role !== null) this.#once(role, header.size);
+      if (path === null) this.#beside.add(role === null ? (name ?? '') : NAMES[role]);
+      if (role !== null) this.#checkKnown(role, header.size);
       const target = this.#targetOf(run);
       const hash = createHash('sha256');
       const file: OpenFile = { header, role, name, path, target, hash, pieces: [] };
@@ -298,11 +301,14 @@ export class Extraction {
             lastIsLeaf = header.kind !== 'directory';
           } else if (header.kind === 'special') {
             throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
-          } else if (header.kind === 'file') {
+          } else {
             const { name, role } = besideOf(place);
-            if (name !== null) sink.beginBeside(name, header);
+            if (name === null) continue;
+            this.#beside.add(name);
+            if (header.kind !== 'file') continue;
+            sink.beginBeside(name, header);
             if (role !== null && isHeld(role, this.#only)) {
-              this.#once(role, header.size);
+              this.#checkKnown(role, header.size);
               current = { role, pieces: [], hash: createHash('sha256') };
             }
           }
@@ -340,7 +346,7 @@ export class Extraction {
 
   /** A known file that came out of a block whole. */
   async #known(role: Role, content: Uint8Array): Promise<void> {
-    this.#once(role, content.length);
+    this.#checkKnown(role, content.length);
     const sha256 = createHash('sha256').update(content).digest('hex');
     if (role === 'datastore') {
       await this.#dump(content);
@@ -364,10 +370,8 @@ export class Extraction {
     this.#report();
   }
 
-  /** A known file begins: the only one of its name, and of a size that the memory takes unless it only passes through. */
-  #once(role: Role, bytes: number): void {
-    if (this.#seen.has(role)) throw damaged(`there is more than one ${NAMES[role]} in it`);
-    this.#seen.add(role);
+  /** A known file begins: of a size that the memory takes unless it only passes through. */
+  #checkKnown(role: Role, bytes: number): void {
     if (bytes > MAX_KNOWN_BYTES && role !== 'datastore' && role !== 'checksums')
       throw damaged(`its ${NAMES[role]} has ${bytes} bytes`);
     if (role === 'checksums') this.#options.ledger.beginList();

@@ -53,6 +53,8 @@ export interface UnpackResult extends Unpacked {
   collides: boolean;
   /** Known files at the top that lie in the block; with a selection only the checksums. */
   known: { role: Role; content: Uint8Array }[];
+  /** Names of what stands beside the workspace, without slashes at their ends. */
+  beside: string[];
   /** Whether the block holds the end-of-archive marker. */
   ended: boolean;
   /** Patterns of the selection that have met something. */
@@ -97,6 +99,7 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
   const reader = new TarReader();
   const sink = new WorkspaceSink(root, selection);
   const known: UnpackResult['known'] = [];
+  const beside: string[] = [];
   let first: string | null = null;
   let last: string | null = null;
   let lastIsLeaf = false;
@@ -122,9 +125,11 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
           done = () => sink.done();
         } else if (header.kind === 'special') {
           throw unsafe(`${quoted(header.name)} is a device or a FIFO`);
-        } else if (header.kind === 'file') {
+        } else {
           const { name, role } = besideOf(place);
           if (name === null) continue;
+          beside.push(name);
+          if (header.kind !== 'file') continue;
           const pieces: Buffer[] | null = role !== null && isHeld(role, selection) ? [] : null;
           sink.beginBeside(name, header);
           take = (bytes) => {
@@ -143,7 +148,7 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
     sink.close();
     release(block);
   }
-  return { ...sink.take(), first, last, lastIsLeaf, collides, known, ended: reader.ended, met: sink.met };
+  return { ...sink.take(), first, last, lastIsLeaf, collides, known, beside, ended: reader.ended, met: sink.met };
 });
 
 /** Inflates a block of a large file, and puts its content into its place. */

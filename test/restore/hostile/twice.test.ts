@@ -8,6 +8,7 @@ import {
   directory,
   type Forged,
   file,
+  goodWorkspace,
   hardlink,
   type Ingredients,
   indexed,
@@ -19,7 +20,7 @@ import {
   symlink,
 } from '../../support/forge/archive.js';
 import { gnuLong, pax, records } from '../../support/forge/tar.js';
-import { list } from '../../support/library.js';
+import { extract, list } from '../../support/library.js';
 import { Arena, everyWay, failure, refusesEveryWay } from './arena.js';
 
 let arena: Arena;
@@ -99,6 +100,54 @@ describe('members out of path order', () => {
   ]);
 });
 
+describe('beside the workspace', () => {
+  const says = 'there is more than one "other" in it';
+  const twice = { code: 'ARCHIVE_DAMAGED', kind: 'failed', says } as const;
+  const other = file('other', 'x');
+  const pairs: Record<string, Forged[]> = {
+    'a file': [other, file('other', 'y')],
+    'a file, the second time as ./': [other, file('./other', 'y')],
+    'a large file': [largeFile('other', big), largeFile('other', big)],
+    'a file and a large one': [other, largeFile('other', big)],
+    'a file and a directory': [other, directory('other/')],
+    'a link and a file': [symlink('other', '/etc/passwd'), other],
+  };
+  for (const [what, pair] of Object.entries(pairs)) {
+    test(what, async () => {
+      for (const ingredients of [{ setup: pair }, { behind: pair }] satisfies Ingredients[]) {
+        for (const archive of [streamed(blocksOf(ingredients)), indexed(blocksOf(ingredients))]) {
+          await arena.refuses(archive, twice);
+          const listed = await failure(list({ archive: arena.archive }));
+          expect(listed).toMatchObject({ code: 'ARCHIVE_DAMAGED', message: expect.stringContaining(says) });
+        }
+        writeFileSync(arena.archive, streamed(blocksOf(ingredients)));
+        const extracted = extract({ archive: arena.archive, patterns: ['dags'], to: arena.outside, dryRun: true });
+        expect(await failure(extracted)).toMatchObject({
+          code: 'ARCHIVE_DAMAGED',
+          message: expect.stringContaining(says),
+        });
+      }
+    });
+  }
+
+  test('a hundred names are none too many, and a hundred thousand are', async () => {
+    const named = (count: number) => [Array.from({ length: count }, (_, n) => raw(records({ name: `others/${n}` })))];
+    for (const make of [streamed, indexed]) {
+      await arena.restore(make(blocksOf({ workspace: [goodWorkspace(), ...named(100)] })), { dryRun: true });
+      const blocks = Array.from({ length: 10 }, (_, part) =>
+        named(10_000)
+          .flat()
+          .map((_, n) => raw(records({ name: `others/${part}/${n}` }))),
+      );
+      await arena.refuses(make(blocksOf({ workspace: [goodWorkspace(), ...blocks] })), {
+        code: 'ARCHIVE_DAMAGED',
+        kind: 'failed',
+        says: 'there are more than 10000 entries beside the workspace in it',
+      });
+    }
+  });
+});
+
 describe('the known files', () => {
   const cases: Record<string, Ingredients> = {
     'MANIFEST.json': { manifest: [manifest(), manifest({ manifest_version: 1 })] },
@@ -131,7 +180,7 @@ describe('the known files', () => {
     [symlink('./datastore.sql', 'workspace/x'), '"./datastore.sql" is a symbolic link, not a file'],
     [directory('SHA256SUMS/'), '"SHA256SUMS/" is a directory, not a file'],
     [symlink('INDEX.jsonl', 'workspace/x'), '"INDEX.jsonl" is a symbolic link, not a file'],
-    [raw(records({ name: 'config.yaml', type: '3' })), '"config.yaml" is a device or a FIFO, not a file'],
+    [raw(records({ name: 'config.yaml', type: '3' })), '"config.yaml" is a device or a FIFO'],
   ] as const) {
     test(`as something else: ${says}`, async () => {
       for (const archive of [streamed(blocksOf({ behind: [other] })), indexed(blocksOf({ behind: [other] }))]) {
