@@ -71,7 +71,7 @@ export class Examination {
   }
 
   async run(): Promise<void> {
-    const { indexed, ledger } = this.#options;
+    const { indexed, ledger, signal } = this.#options;
     if (indexed) await this.#pieces();
     else await this.#stream();
     this.#breakOff();
@@ -81,12 +81,13 @@ export class Examination {
     }
     if (this.#list !== 'whole') return;
     try {
-      for await (const { name, what } of ledger.differences()) {
+      for await (const { name, what } of ledger.differences(signal)) {
         if (!this.#isSalvage) this.#addEntry({ name, what });
         else if (what === 'is missing') this.#addEntry({ name, what: 'cannot be read' });
         else if (what === 'differs') this.#addEntry({ name, what });
       }
     } catch (error) {
+      throwIfAborted(signal);
       this.#addProblem(error);
     }
   }

@@ -259,7 +259,7 @@ class ExtractRun {
       for (const { path } of directories) await placing.add({ ...workspace, path, isDirectory: true });
       for (const { path } of links) await placing.add({ ...workspace, path, isDirectory: false });
     }
-    for await (const name of ledger.foundNames()) {
+    for await (const name of ledger.foundNames(this.#signal)) {
       const isInside = name.startsWith(ENTRY.workspace);
       const path = isInside ? name.slice(ENTRY.workspace.length) : name;
       await placing.add({ ...(isInside ? workspace : beside), path, isDirectory: false });

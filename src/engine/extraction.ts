@@ -9,6 +9,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import {
   type ArchivePath,
   BesideNames,
@@ -114,29 +115,30 @@ export class Extraction {
     this.progress = { files: 0, bytes: 0, dumpBytes: 0, read: 0, size };
   }
 
-  /** @throws ARCHIVE_*, CHECKSUM_MISMATCH, STAGING_*, whatever `onDump` throws */
+  /** @throws ARCHIVE_*, CHECKSUM_MISMATCH, STAGING_*, INTERRUPTED, whatever `onDump` throws */
   async run(): Promise<void> {
-    const { archive, ledger, root } = this.#options;
+    const { archive, ledger, root, signal } = this.#options;
     if (archive.members === null) await this.#stream();
     else await this.#members(archive.members);
     for (const pattern of this.#wanted?.met ?? []) this.met.add(pattern);
     ledger.addFound(this.#dumpLine + this.#indexLine);
     if (root === null) await this.#checkPlaces();
     const promised = archive.manifest.checksums !== undefined;
-    await (this.#only === null ? ledger.verify(promised) : ledger.verifyFound(promised));
+    await (this.#only === null ? ledger.verify(promised, signal) : ledger.verifyFound(promised, signal));
+    throwIfAborted(signal);
   }
 
   /** What a staging tree would not take. */
   async #checkPlaces(): Promise<void> {
-    const { ledger, deferred } = this.#options;
+    const { ledger, deferred, signal } = this.#options;
     // In path order nothing stands twice, and what lies below a file comes right behind it.
     if (this.#isOrderly && !deferred.hasHardLinks) return;
     async function* files(): AsyncGenerator<string> {
-      for await (const name of ledger.foundNames()) {
+      for await (const name of ledger.foundNames(signal)) {
         if (name.startsWith(ENTRY.workspace)) yield name.slice(ENTRY.workspace.length);
       }
     }
-    await checkPlaces({ files, fileBytes: ledger.foundBytes, deferred });
+    await checkPlaces({ files: files(), deferred, directory: tmpdir(), signal });
   }
 
   /** Closes files that are not complete. Only when no worker writes to them any more. */

@@ -9,11 +9,11 @@ import { ENTRY } from './archive/index.js';
 import { LargestOf, PartSizes } from './contents/breakdown.js';
 import { type Contents, longReadNote, openContents } from './contents.js';
 import type { InspectOptions, InspectResult } from './contents-options.js';
-import { SortedEntries } from './diff/sorted-entries.js';
 import { interrupted, SnapshotError, throwIfAborted } from './errors.js';
 import { type OpenedArchive, openArchive } from './opened-archive.js';
 import { outlookFor } from './outlook.js';
 import { asReadError } from './scratch-error.js';
+import { SortedEntries } from './workspace/index.js';
 
 /** As many of the largest are found, unless more are asked for. */
 const TOP = 10;
@@ -39,7 +39,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       const contents = openContents(archive, signal);
       const note = longReadNote(contents);
       if (note !== null) emit({ type: 'note', message: note });
-      const found = await takeStock(archive, contents, top, (files, bytes) => {
+      const found = await takeStock(archive, contents, top, signal, (files, bytes) => {
         if (contents.source === 'index') return;
         const read = Math.min(contents.bytesRead, archive.size);
         emit({ type: 'progress', progress: { files, bytes, dumpBytes: 0, read, size: archive.size } });
@@ -71,13 +71,14 @@ async function takeStock(
   archive: OpenedArchive,
   contents: Contents,
   top: number,
+  signal: AbortSignal,
   onBatch: (files: number, bytes: number) => void,
 ): Promise<Pick<InspectResult, 'parts' | 'workspace' | 'largest'>> {
   const isIndexed = contents.source === 'index';
   const sizes = new PartSizes(isIndexed ? archive.members : null);
   const largest = new LargestOf(top);
   // Where nobody has checked the order, files have to be brought into it.
-  const sorted = isIndexed ? null : new SortedEntries(tmpdir());
+  const sorted = isIndexed ? null : new SortedEntries<{ path: string; size: number }>(tmpdir());
   try {
     for await (const batch of contents.entries()) {
       for (const entry of batch) {
@@ -85,11 +86,11 @@ async function takeStock(
         if (entry.kind !== 'file' || !entry.name.startsWith(ENTRY.workspace)) continue;
         const path = entry.name.slice(ENTRY.workspace.length);
         if (sorted === null) largest.add(path, entry.size);
-        else sorted.add({ path, kind: 'file', size: entry.size, mode: null, mtime: null, sha256: null, target: null });
+        else sorted.add({ path, size: entry.size });
       }
       onBatch(sizes.workspace.files, sizes.workspace.bytes);
     }
-    if (sorted !== null) for await (const { path, size } of sorted.read()) largest.add(path, size ?? 0);
+    if (sorted !== null) for await (const { path, size } of sorted.read(signal)) largest.add(path, size);
     return { parts: sizes.parts, workspace: sizes.workspace, largest: largest.end() };
   } finally {
     sorted?.close();

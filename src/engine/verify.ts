@@ -112,6 +112,7 @@ class VerifyRun {
       verdict.size = (await handle.stat()).size;
       if (typeof input !== 'string') this.#done.size += verdict.size;
       await this.#check(handle, verdict);
+      throwIfAborted(this.#signal);
       verdict.verdict = 'good';
     } catch (thrown) {
       throwIfAborted(this.#signal);

@@ -2,8 +2,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
 import { comparePaths } from '../../src/engine/archive/index.js';
-import { SortedEntries } from '../../src/engine/diff/sorted-entries.js';
-import type { ListedEntry } from '../../src/engine/workspace/index.js';
+import { type ListedEntry, SortedEntries } from '../../src/engine/workspace/index.js';
 
 function entry(path: string): ListedEntry {
   return { path, kind: 'file', mode: 0o644, mtime: 0, size: path.length, sha256: null, target: null };
@@ -20,11 +19,11 @@ function* paths(count: number): Generator<string> {
 
 for (const count of [0, 1, 1000, 150_000]) {
   test(`${count} entries come back in path order, each once`, async () => {
-    const sorted = new SortedEntries(tmpdir());
+    const sorted = new SortedEntries<ListedEntry>(tmpdir());
     let [found, before] = [0, ''];
     try {
       for (const path of paths(count)) sorted.add(entry(path));
-      for await (const { path, size } of sorted.read()) {
+      for await (const { path, size } of sorted.read(new AbortController().signal)) {
         if (found > 0 && comparePaths(before, path) >= 0) expect([before, path]).toEqual('in order');
         if (size !== path.length) expect(path).toBe('whole');
         before = path;

@@ -58,17 +58,17 @@ export class ChecksumLedger {
    * Compares.
    *
    * @param promised whether the manifest says that there is a SHA256SUMS
-   * @throws CHECKSUM_MISMATCH, ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED
+   * @throws CHECKSUM_MISMATCH, ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED, INTERRUPTED
    */
-  async verify(promised: boolean): Promise<void> {
+  async verify(promised: boolean, signal: AbortSignal): Promise<void> {
     if (!this.#hasToCompare(promised)) return;
     if (this.#found.digest() === this.#listed.digest()) return;
-    await refuse(this.differences());
+    await refuse(this.differences(signal));
   }
 
   /** Compares only what came out of the archive. Parameter and errors are those of {@link verify}. */
-  async verifyFound(promised: boolean): Promise<void> {
-    if (this.#hasToCompare(promised)) await refuse(this.#foundDifferences());
+  async verifyFound(promised: boolean, signal: AbortSignal): Promise<void> {
+    if (this.#hasToCompare(promised)) await refuse(this.#foundDifferences(signal));
   }
 
   #hasToCompare(promised: boolean): boolean {
@@ -84,16 +84,10 @@ export class ChecksumLedger {
     );
   }
 
-  /** Names of the regular entries that came out of the archive, again from the first at every call. */
-  async *foundNames(): AsyncGenerator<string> {
+  /** Names of the regular entries that came out of the archive. @throws INTERRUPTED */
+  async *foundNames(signal: AbortSignal): AsyncGenerator<string> {
     this.#found.flush();
-    for await (const line of this.#found.read(MAX_LINE, badLine)) yield parseChecksumLine(line).name;
-  }
-
-  /** Size of that list. */
-  get foundBytes(): number {
-    this.#found.flush();
-    return this.#found.bytes;
+    for await (const line of this.#found.read(MAX_LINE, badLine, signal)) yield parseChecksumLine(line).name;
   }
 
   close(): void {
@@ -106,20 +100,20 @@ export class ChecksumLedger {
     return this.#lists > 0;
   }
 
-  /** What of the regular entries is not as SHA256SUMS lists it. @throws ARCHIVE_DAMAGED */
-  async *differences(): AsyncGenerator<ListDifference> {
+  /** What of the regular entries is not as SHA256SUMS lists it. @throws ARCHIVE_DAMAGED, INTERRUPTED */
+  async *differences(signal: AbortSignal): AsyncGenerator<ListDifference> {
     this.#found.flush();
     this.#listed.flush();
     const parts = Math.ceil(Math.max(this.#listed.bytes, this.#found.bytes) / PART_BYTES);
     for (let part = 0; part < parts; part += 1) {
       const listed = new Map<string, string>();
-      for await (const line of this.#listed.read(MAX_LINE, badLine)) {
+      for await (const line of this.#listed.read(MAX_LINE, badLine, signal)) {
         const { sha256, name } = parseChecksumLine(line);
         if (partOf(name, parts) !== part) continue;
         if (listed.has(name)) yield { name, what: 'is listed twice' };
         listed.set(ownText(name), ownText(sha256));
       }
-      for await (const line of this.#found.read(MAX_LINE, badLine)) {
+      for await (const line of this.#found.read(MAX_LINE, badLine, signal)) {
         const { sha256, name } = parseChecksumLine(line);
         if (partOf(name, parts) !== part) continue;
         const expected = listed.get(name);
@@ -133,17 +127,17 @@ export class ChecksumLedger {
     }
   }
 
-  /** The same where not all came out of the archive: what is listed beside that is passed over. @throws ARCHIVE_DAMAGED */
-  async *#foundDifferences(): AsyncGenerator<ListDifference> {
+  /** The same where not all came out of the archive: what is listed beside that is passed over. @throws ARCHIVE_DAMAGED, INTERRUPTED */
+  async *#foundDifferences(signal: AbortSignal): AsyncGenerator<ListDifference> {
     const parts = Math.ceil(this.#found.bytes / PART_BYTES);
     for (let part = 0; part < parts; part += 1) {
       const found = new Map<string, string>();
-      for await (const line of this.#found.read(MAX_LINE, badLine)) {
+      for await (const line of this.#found.read(MAX_LINE, badLine, signal)) {
         const { sha256, name } = parseChecksumLine(line);
         if (partOf(name, parts) === part) found.set(ownText(name), ownText(sha256));
       }
       const listed = new Set<string>();
-      for await (const line of this.#listed.read(MAX_LINE, badLine)) {
+      for await (const line of this.#listed.read(MAX_LINE, badLine, signal)) {
         const { sha256, name } = parseChecksumLine(line);
         const actual = found.get(name);
         if (actual === undefined) continue;

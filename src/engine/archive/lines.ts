@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants as fs, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { throwIfAborted } from '../errors.js';
 import { fileChunks } from './file-chunks.js';
 import { LineSplitter } from './line-splitter.js';
 import { temporaryName } from './temporary.js';
@@ -61,10 +62,14 @@ export class Lines {
    * The lines, again from the first. (`readline` would also break them at other characters that names may hold.)
    *
    * @param longest characters that a line may have; more throws what `tooLong` makes of it
+   * @throws INTERRUPTED
    */
-  async *read(longest: number, tooLong: (line: string) => Error): AsyncGenerator<string> {
+  async *read(longest: number, tooLong: (line: string) => Error, signal: AbortSignal): AsyncGenerator<string> {
     const splitter = new LineSplitter(longest, tooLong);
-    for await (const chunk of fileChunks(this.fd, BUFFER_BYTES)) yield* splitter.push(chunk);
+    for await (const chunk of fileChunks(this.fd, BUFFER_BYTES)) {
+      throwIfAborted(signal);
+      yield* splitter.push(chunk);
+    }
     const rest = splitter.end();
     if (rest !== '') yield rest;
   }

@@ -14,10 +14,9 @@ import { throwIfAborted } from '../errors.js';
 import { cutRuns, type Run } from '../member-runs.js';
 import type { OpenedArchive } from '../opened-archive.js';
 import { inOrder, type WorkerPool } from '../pool.js';
-import { arriving, type BlockEntry, type ListedEntry, listed } from '../workspace/index.js';
+import { arriving, type BlockEntry, type ListedEntry, listed, SortedEntries } from '../workspace/index.js';
 import { ListedSums } from './listed-sums.js';
 import type { Side } from './side.js';
-import { SortedEntries } from './sorted-entries.js';
 
 export interface ArchiveSideOptions {
   name: string;
@@ -137,7 +136,7 @@ function sizeOf(run: Run): number {
 }
 
 class StreamedSide extends ArchiveSide implements Side {
-  readonly #sorted = new SortedEntries(tmpdir());
+  readonly #sorted = new SortedEntries<ListedEntry>(tmpdir());
   readonly #counter = new RowCounter();
 
   /** Reads all of it. */
@@ -174,7 +173,7 @@ class StreamedSide extends ArchiveSide implements Side {
   }
 
   async *entries(): AsyncGenerator<ListedEntry[]> {
-    for await (const entry of this.#sorted.read()) yield [entry];
+    for await (const entry of this.#sorted.read(this.options.signal)) yield [entry];
   }
 
   async rows(): Promise<ReadonlyMap<string, number>> {

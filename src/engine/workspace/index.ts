@@ -29,6 +29,7 @@ export { checkPlaces } from './place-check.js';
 export { type SalvageResult, type SalvageTask, salvageMember } from './salvage.js';
 export { literalPart, type Selection, Wanted } from './selection.js';
 export type { ScanResult, ScanTask } from './shard.js';
+export { SortedEntries } from './sorted-entries.js';
 export { type StagedDirectory, type StagedLink, StagingTree, stagingError } from './staging-tree.js';
 export {
   besideOf,

@@ -2,66 +2,71 @@
  * Whether a tree can be made of what an archive holds, found out without making it.
  *
  * In a staging tree, whatever stands twice meets itself. A check has no tree; it goes by the lists that a restore keeps anyway, of files in the ledger and of
- * the rest here, and as they are too long for the memory, it looks at a part of the names at a time.
+ * the rest here. In path order what cannot be together stands next to each other, however long and deep the paths are.
  */
-import { ownText, partOf } from '../archive/index.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { throwIfAborted } from '../errors.js';
 import type { DeferredEntries } from './deferred.js';
+import { SortedEntries } from './sorted-entries.js';
 import { fileAndDirectory, noSuchFile, standsTwice } from './staging-tree.js';
-
-/** Bytes of lists that are compared in memory at once. */
-const PART_BYTES = 16 << 20;
+import { isBelow } from './unpack.js';
 
 /** What is in the archive. */
 export interface CheckedPlaces {
-  /** The paths of all regular files in the workspace, again from the first at every call. */
-  files(): AsyncIterable<string>;
-  /** Size of that list. */
-  fileBytes: number;
+  /** The paths of all regular files in the workspace. */
+  files: AsyncIterable<string>;
   deferred: DeferredEntries;
+  /** Private, with room for a line per path. */
+  directory: string;
+  signal: AbortSignal;
 }
 
-/** @throws ARCHIVE_UNSAFE where a restore would throw it */
-export async function checkPlaces({ files, fileBytes, deferred }: CheckedPlaces): Promise<void> {
-  const parts = Math.ceil((fileBytes + deferred.bytes) / PART_BYTES);
-  for (let part = 0; part < parts; part += 1) {
-    /** Everything but directories, with its number among the links: a hard link may point to a file, or to a link made before it. */
-    const places = new Map<string, { kind: 'file' | 'hardlink' | 'symlink'; number: number }>();
-    const isHere = (path: string) => parts === 1 || partOf(path, parts) === part;
-    const put = (path: string, kind: 'file' | 'hardlink' | 'symlink', number: number) => {
-      if (!isHere(path)) return;
-      if (places.has(path)) throw standsTwice(path);
-      places.set(ownText(path), { kind, number });
-    };
-    for await (const path of files()) put(path, 'file', -1);
-    let number = 0;
-    for (const { links } of deferred.read()) {
-      for (const { path, kind } of links) put(path, kind, number++);
-    }
+/** Something at a path, or a hard link that points to it; leaves have their number among the links, a file none. */
+type Placed =
+  | { path: string; kind: 'file' | 'symlink' | 'hardlink'; number: number }
+  | { path: string; kind: 'directory' }
+  | { path: string; kind: 'target'; of: string; number: number };
 
-    let before = '';
-    const checkAbove = (path: string) => {
-      const directory = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
-      if (directory === before) return;
-      before = directory;
-      for (let above = directory; above !== ''; above = above.slice(0, Math.max(above.lastIndexOf('/'), 0))) {
-        if (places.has(above)) throw fileAndDirectory(path);
-      }
-    };
-    for await (const path of files()) checkAbove(path);
-    number = 0;
+/** At one path: what is no directory, directories, hard links to it. */
+const RANK: Record<Placed['kind'], number> = { file: 0, symlink: 0, hardlink: 0, directory: 1, target: 2 };
+
+/** @throws ARCHIVE_UNSAFE where a restore would throw it, INTERRUPTED */
+export async function checkPlaces({ files, deferred, directory, signal }: CheckedPlaces): Promise<void> {
+  const sorted = new SortedEntries<Placed>(directory, ({ kind }) => RANK[kind]);
+  try {
+    for await (const path of files) sorted.add({ path, kind: 'file', number: -1 });
+    let number = 0;
     for (const { directories, links } of deferred.read()) {
-      for (const { path } of directories) {
-        if (places.has(path)) throw standsTwice(path);
-        checkAbove(path);
-      }
+      for (const { path } of directories) sorted.add({ path, kind: 'directory' });
       for (const { path, kind, target } of links) {
-        checkAbove(path);
-        if (kind === 'hardlink' && isHere(target)) {
-          const there = places.get(target);
-          if (there === undefined || there.kind === 'symlink' || there.number >= number) throw noSuchFile(path);
-        }
+        sorted.add({ path, kind, number });
+        if (kind === 'hardlink') sorted.add({ path: target, kind: 'target', of: path, number });
         number += 1;
       }
+      // A signal comes only where the event loop gets its turn.
+      await nextTurn();
+      throwIfAborted(signal);
     }
+    await checkSorted(sorted.read(signal));
+  } finally {
+    sorted.close();
+  }
+}
+
+async function checkSorted(places: AsyncIterable<Placed>): Promise<void> {
+  /** The last one that is no directory. */
+  let leaf: (Placed & { kind: 'file' | 'symlink' | 'hardlink' }) | null = null;
+  for await (const place of places) {
+    const { path } = place;
+    const isThere = leaf?.path === path;
+    if (place.kind === 'target') {
+      // A hard link may point to a file, or to a link made before it.
+      if (leaf === null || !isThere || leaf.kind === 'symlink' || leaf.number >= place.number)
+        throw noSuchFile(place.of);
+      continue;
+    }
+    if (isThere) throw standsTwice(path);
+    if (isBelow(path, leaf?.path ?? null)) throw fileAndDirectory(path);
+    if (place.kind !== 'directory') leaf = place;
   }
 }
