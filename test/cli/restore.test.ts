@@ -101,13 +101,17 @@ describe('with --force', () => {
       datastore: { cluster: 'running', inPlace: false },
       changes: [],
       previous: [],
-      discarded: [],
+      discarded: [
+        install.workspace,
+        ...['config.yaml', 'setup.json'].map((name) => join(install.home, name)),
+        'database leoflow_dev',
+      ],
       carriedOver: 1,
       workers: 1,
       status: 0,
     });
     const fields =
-      'carriedOver changes command config datastore dryRun durationMs format home manifest parts previous status type workers workspace';
+      'carriedOver changes command config datastore discarded dryRun durationMs format home manifest parts previous status type workers workspace';
     expect(Object.keys(last).sort()).toEqual(fields.split(' '));
   });
 
