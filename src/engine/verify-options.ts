@@ -105,9 +105,9 @@ export interface Verdict {
   problems: Problem[];
   /** How many things are wrong. */
   problemCount: number;
-  /** The first 100 entries that are damaged; `entryCount` counts all. */
+  /** The first 100 entries that are damaged; `entryCount` counts all, or stops at 10,000 that are not as listed. */
   entries: DamagedEntry[];
-  /** How many entries are damaged. */
+  /** How many entries are damaged; from 10,000 on, at least so many. */
   entryCount: number;
   /** Milliseconds from start to end. */
   durationMs: number;

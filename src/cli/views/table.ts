@@ -21,10 +21,13 @@ export function rowsOf(label: string, texts: readonly string[]): Row[] {
   return texts.map((text, index) => [index === 0 ? label : '', text]);
 }
 
-/** The first of so many, and how many there are beside. */
-export function listed(texts: readonly string[], count: number, most: number): string[] {
+/** The first of so many, and how many there are beside: at least, where no more than `counted` were counted. */
+export function listed(texts: readonly string[], count: number, most: number, counted = Infinity): string[] {
   const shown = texts.slice(0, most);
-  return count > shown.length ? [...shown, `and ${formatCount(count - shown.length, 'more', 'more')}`] : shown;
+  const atLeast = count >= counted ? 'at least ' : '';
+  return count > shown.length
+    ? [...shown, `and ${atLeast}${formatCount(count - shown.length, 'more', 'more')}`]
+    : shown;
 }
 
 /** Names in a column of their own, each with what is said of it. They must be printable. */

@@ -9,6 +9,8 @@ import { STOPPING, type View } from './view.js';
 
 /** As many damaged entries are listed without `--verbose`. */
 const ENTRIES_SHOWN = 10;
+/** From here on there may be more than were counted. */
+const ENTRIES_COUNTED = 10_000;
 /** And problems. */
 const PROBLEMS_SHOWN = 5;
 
@@ -78,6 +80,7 @@ function badLines(verdict: Verdict, verbose: boolean, colours: Colours): string[
         entries.map(({ name, what }) => `${printable(name)} ${what}`),
         entryCount,
         verbose ? entries.length : ENTRIES_SHOWN,
+        ENTRIES_COUNTED,
       ),
     ),
   ];

@@ -17,6 +17,8 @@ import { damaged } from './tar-reader.js';
 const PART_BYTES = 16 << 20;
 /** The longest line: a path of PATH_MAX bytes, all of them escaped, and more than room for the rest. */
 const MAX_LINE = 16 << 10;
+/** Differences that are told. Whoever hears of so many needs no others. */
+const MAX_DIFFERENCES = 10_000;
 /** Names that an error lists. */
 const LISTED = 5;
 
@@ -68,7 +70,7 @@ export class ChecksumLedger {
 
   /** Compares only what came out of the archive. Parameter and errors are those of {@link verify}. */
   async verifyFound(promised: boolean, signal: AbortSignal): Promise<void> {
-    if (this.#hasToCompare(promised)) await refuse(this.#foundDifferences(signal));
+    if (this.#hasToCompare(promised)) await refuse(first(this.#foundDifferences(signal)));
   }
 
   #hasToCompare(promised: boolean): boolean {
@@ -100,10 +102,21 @@ export class ChecksumLedger {
     return this.#lists > 0;
   }
 
-  /** What of the regular entries is not as SHA256SUMS lists it. @throws ARCHIVE_DAMAGED, INTERRUPTED */
-  async *differences(signal: AbortSignal): AsyncGenerator<ListDifference> {
+  /** What of the regular entries is not as SHA256SUMS lists it, the first 10,000. @throws ARCHIVE_DAMAGED, INTERRUPTED */
+  differences(signal: AbortSignal): AsyncGenerator<ListDifference> {
+    return first(this.#differences(signal));
+  }
+
+  /** Refuses a list that is far longer than what is in the archive, whatever it says: escapes make a line no more than twice as long. */
+  #checkLength(): void {
     this.#found.flush();
     this.#listed.flush();
+    if (this.#listed.bytes > PART_BYTES + 2 * this.#found.bytes)
+      throw damaged(`its ${ENTRY.checksums} lists far more than what is in it: it has ${this.#listed.bytes} bytes`);
+  }
+
+  async *#differences(signal: AbortSignal): AsyncGenerator<ListDifference> {
+    this.#checkLength();
     const parts = Math.ceil(Math.max(this.#listed.bytes, this.#found.bytes) / PART_BYTES);
     for (let part = 0; part < parts; part += 1) {
       const listed = new Map<string, string>();
@@ -155,16 +168,17 @@ export class ChecksumLedger {
 /** @throws CHECKSUM_MISMATCH where there are any */
 async function refuse(differences: AsyncIterable<ListDifference>): Promise<void> {
   let count = 0;
-  const first: string[] = [];
+  const named: string[] = [];
   for await (const { name, what } of differences) {
     count += 1;
-    if (count <= LISTED) first.push(`${quoted(name)} ${what}`);
+    if (count <= LISTED) named.push(`${quoted(name)} ${what}`);
   }
   if (count === 0) return;
-  const more = count > LISTED ? ` and ${count - LISTED} more` : '';
+  const atLeast = count === MAX_DIFFERENCES ? 'at least ' : '';
+  const more = count > LISTED ? ` and ${atLeast}${count - LISTED} more` : '';
   throw new SnapshotError(
     'CHECKSUM_MISMATCH',
-    `the archive does not hold what its ${ENTRY.checksums} lists: ${first.join(', ')}${more}`,
+    `the archive does not hold what its ${ENTRY.checksums} lists: ${named.join(', ')}${more}`,
     { hint: 'the archive is damaged: take another copy of it, or another backup; nothing was changed' },
   );
 }
@@ -172,6 +186,15 @@ async function refuse(differences: AsyncIterable<ListDifference>): Promise<void>
 /** Cuts a SHA256SUMS into lines as it comes; of a line that is longer than any can be it throws ARCHIVE_DAMAGED. */
 export function checksumSplitter(): LineSplitter {
   return new LineSplitter(MAX_LINE, badLine);
+}
+
+async function* first(differences: AsyncIterable<ListDifference>): AsyncGenerator<ListDifference> {
+  let count = 0;
+  for await (const difference of differences) {
+    yield difference;
+    count += 1;
+    if (count === MAX_DIFFERENCES) return;
+  }
 }
 
 /** A line of SHA256SUMS, as coreutils writes it. @throws ARCHIVE_DAMAGED */

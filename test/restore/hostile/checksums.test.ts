@@ -89,6 +89,16 @@ describe('SHA256SUMS is refused', () => {
     mismatch(/"workspace\/4" is missing and 4995 more$/),
   );
   refused(
+    'with more errors than anybody counts',
+    sums((right) => right + Array.from({ length: 20_000 }, (_, i) => checksumOf(`workspace/${i}`, '')).join('')),
+    mismatch(/"workspace\/4" is missing and at least 9995 more$/),
+  );
+  refused(
+    'with far more than there is, also one line again and again',
+    sums((right) => right + checksumOf('x', '').repeat(600_000)),
+    { code: 'ARCHIVE_DAMAGED', kind: 'failed', says: 'its SHA256SUMS lists far more than what is in it' },
+  );
+  refused(
     'with an empty line',
     sums((right) => `${right}\n`),
     bad,
