@@ -6,7 +6,6 @@
  *
  * An index is a claim. What is made of it here can be listed and looked for; whoever takes content out of a member goes by the headers that he finds there.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type ArchivePath,
   BesideNames,
@@ -27,6 +26,7 @@ import {
 import { findTail, type IndexTail, indexText } from './contents/index-tail.js';
 import { IndexWalk } from './contents/index-walk.js';
 import { interrupted, throwIfAborted } from './errors.js';
+import { nextTurn } from './next-turn.js';
 import type { OpenedArchive } from './opened-archive.js';
 import type { LeftOut } from './options.js';
 
@@ -112,8 +112,7 @@ class IndexedContents implements Contents {
         if (entry !== null) batch.push(entry);
       }
       yield batch;
-      // A signal comes only where the event loop gets its turn.
-      await nextTurn();
+      await nextTurn(this.#signal);
     }
     this.#walk.end();
     yield [this.#tail.index, this.#tail.checksums].map(({ header, member }) => ({

@@ -148,7 +148,7 @@ export class Extraction {
   }
 
   async #members(members: readonly Member[]): Promise<void> {
-    const runs = this.#only?.runs ?? cutRuns(this.#options.archive.handle.fd, members);
+    const runs = this.#only?.runs ?? (await cutRuns(this.#options.archive.handle.fd, members, this.#options.signal));
     const dumpRun = runs.find((run) => run.type === 'file' && run.role === 'datastore');
     // It has to end with the end-of-archive marker, and so with a block of the others.
     if (this.#only === null && runs.at(-1) === dumpRun) throw truncated();

@@ -16,6 +16,7 @@ import {
   truncated,
   workspaceEntry,
 } from './archive/index.js';
+import { nextTurn } from './next-turn.js';
 import { fileHeader } from './opened-archive.js';
 
 /** Members that belong together. */
@@ -34,23 +35,37 @@ export interface FileRun {
   segments: { member: Member; skip: number; length: number }[];
 }
 
-/** Puts the members of each large file together, and checks that they hold just what its header says. */
-export function cutRuns(fd: number, members: readonly Member[]): Run[] {
+/**
+ * Puts the members of each large file together, and checks that they hold just what its header says.
+ *
+ * @throws ARCHIVE_DAMAGED, ARCHIVE_TRUNCATED, INTERRUPTED
+ */
+export async function cutRuns(fd: number, members: readonly Member[], signal: AbortSignal): Promise<Run[]> {
   const runs: Run[] = [];
   for (let index = 0; index < members.length; ) {
     const { run, next } = runAt(fd, members, index);
     runs.push(run);
     index = next;
+    if (run.type === 'file') await nextTurn(signal);
   }
   return runs;
 }
 
-/** The run that begins with a member. @returns it, and the index of the member behind it @throws ARCHIVE_DAMAGED, ARCHIVE_TRUNCATED */
-export function runAt(fd: number, members: readonly Member[], start: number): { run: Run; next: number } {
+/** A run, and what it took to know it. */
+export interface FoundRun {
+  run: Run;
+  /** Index of the member behind it. */
+  next: number;
+  /** Bytes of the file that were read. */
+  read: number;
+}
+
+/** The run that begins with a member. @throws ARCHIVE_DAMAGED, ARCHIVE_TRUNCATED */
+export function runAt(fd: number, members: readonly Member[], start: number): FoundRun {
   const member = members[start] as Member;
   if (member.kind === 'continuation') throw damaged(`the member at byte ${member.offset} continues no file`);
-  if (member.kind === 'entries') return { run: { type: 'block', member }, next: start + 1 };
-  const { header, bytes } = fileHeader(fd, member);
+  if (member.kind === 'entries') return { run: { type: 'block', member }, next: start + 1, read: 0 };
+  const { header, bytes, read } = fileHeader(fd, member);
   const place = placeOfEntry(header);
   const segments: { member: Member; skip: number; length: number }[] = [];
   let index = start;
@@ -78,7 +93,7 @@ export function runAt(fd: number, members: readonly Member[], start: number): { 
     path: place.type === 'workspace' ? place.path : null,
     segments,
   };
-  return { run, next: index + 1 };
+  return { run, next: index + 1, read };
 }
 
 /** Bytes of the file that a run takes. */

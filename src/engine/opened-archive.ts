@@ -31,6 +31,7 @@ import {
 } from './archive/index.js';
 import { type DumpHeader, HEADER_SIZE, parseDumpHeader } from './datastore/index.js';
 import { SnapshotError, systemErrorText, throwIfAborted } from './errors.js';
+import { nextTurn } from './next-turn.js';
 import { MAX_KNOWN_BYTES } from './workspace/index.js';
 
 export interface OpenedArchive {
@@ -49,8 +50,10 @@ export interface OpenedArchive {
   bytesRead: number;
 }
 
-/** Compressed bytes that hold the header of a file for sure, PAX records and all. */
-const PEEK_BYTES = 64 << 10;
+/** Compressed bytes that hold the first header of a block nearly always, and for sure, PAX records and all. */
+const PEEKS = [2 << 10, 64 << 10];
+/** Compressed bytes of a block that hold much of a dump's beginning. */
+const DUMP_PEEK_BYTES = 64 << 10;
 
 /**
  * Opens and judges an archive.
@@ -77,7 +80,7 @@ export async function judgeArchive(handle: FileHandle, signal: AbortSignal): Pro
   const { size } = await handle.stat();
   const members = size === 0 ? null : indexMembers(handle.fd, size);
   const tally: Tally = { bytes: (members?.length ?? 1) * (TRAILER_BYTES / 2 + HEADER_BYTES) };
-  const quick = members === null ? null : quickLook(handle.fd, members, tally);
+  const quick = members === null ? null : await quickLook(handle.fd, members, signal, tally);
   const { manifest, config, setup, dump } = quick ?? (await longLook(handle.fd, size, signal, tally));
   if (manifest === null) {
     throw new SnapshotError('MANIFEST_MISSING', 'the archive has no MANIFEST.json', {
@@ -96,21 +99,35 @@ export async function judgeArchive(handle: FileHandle, signal: AbortSignal): Pro
   };
 }
 
-/** The header in front of a block that begins a file. @returns the header, and the bytes it takes in the block */
-export function fileHeader(fd: number, member: Member): { header: TarHeader; bytes: number } {
-  const reader = new TarReader();
-  for (const event of reader.push(peekBlock(fd, member, PEEK_BYTES))) {
-    if (event.type !== 'entry') continue;
-    if (event.header.kind !== 'file')
-      throw damaged(`${quoted(event.header.name)} continues in other members, but is no file`);
-    return { header: event.header, bytes: reader.position };
-  }
-  throw damaged(`the member at byte ${member.offset} begins no file`);
+/** The first header in a block, with as little inflated as it takes. */
+export interface FirstHeader {
+  /** Null where there is none. */
+  header: TarHeader | null;
+  /** Bytes that it takes in the block. */
+  bytes: number;
+  /** Bytes of the file that were read. */
+  read: number;
 }
 
-/** Bytes that {@link fileHeader} reads of a member. */
-export function peekedBytes({ size }: Member): number {
-  return Math.min(size, PEEK_BYTES);
+/** Looks for the first header in a block. */
+export function firstHeaderOf(fd: number, member: Member): FirstHeader {
+  let read = 0;
+  for (const bytes of PEEKS) {
+    read += Math.min(bytes, member.size);
+    const reader = new TarReader();
+    for (const event of reader.push(peekBlock(fd, member, bytes)))
+      if (event.type === 'entry') return { header: event.header, bytes: reader.position, read };
+    if (bytes >= member.size) break;
+  }
+  return { header: null, bytes: 0, read };
+}
+
+/** The header in front of a block that begins a file. @throws ARCHIVE_DAMAGED */
+export function fileHeader(fd: number, member: Member): FirstHeader & { header: TarHeader } {
+  const { header, bytes, read } = firstHeaderOf(fd, member);
+  if (header === null) throw damaged(`the member at byte ${member.offset} begins no file`);
+  if (header.kind !== 'file') throw damaged(`${quoted(header.name)} continues in other members, but is no file`);
+  return { header, bytes, read };
 }
 
 async function openFile(path: string): Promise<FileHandle> {
@@ -173,7 +190,12 @@ interface Tally {
 }
 
 /** Archives of ours have manifest and config in their first block, and the dump near the end; null where this one has not. */
-function quickLook(fd: number, members: readonly Member[], tally: Tally): Look | null {
+async function quickLook(
+  fd: number,
+  members: readonly Member[],
+  signal: AbortSignal,
+  tally: Tally,
+): Promise<Look | null> {
   const [first] = members;
   if (first === undefined || first.kind !== 'entries') return null;
   const look: Look = { manifest: null, config: null, setup: null, dump: null };
@@ -184,25 +206,26 @@ function quickLook(fd: number, members: readonly Member[], tally: Tally): Look |
   for (let index = members.length - 1; index > 0 && look.dump === null; index -= 1) {
     const member = members[index] as Member;
     if (member.kind !== 'first') continue;
-    const { header, bytes } = fileHeader(fd, member);
-    tally.bytes += peekedBytes(member);
+    await nextTurn(signal);
+    const { header, bytes, read } = fileHeader(fd, member);
+    tally.bytes += read;
     if (roleOf(header) !== 'datastore') continue;
     const wanted = Math.min(HEADER_SIZE, header.size);
-    const pieces = [peekBlock(fd, member, PEEK_BYTES).subarray(bytes)];
-    tally.bytes += peekedBytes(member);
-    for (let at = index + 1; sizeOf(pieces) < wanted && members[at]?.kind === 'continuation'; at += 1) {
-      pieces.push(peekBlock(fd, members[at] as Member, PEEK_BYTES));
-      tally.bytes += peekedBytes(members[at] as Member);
+    const pieces: Buffer[] = [];
+    let missing = wanted;
+    for (let at = index; missing > 0 && (at === index || members[at]?.kind === 'continuation'); at += 1) {
+      await nextTurn(signal);
+      const segment = members[at] as Member;
+      const piece = peekBlock(fd, segment, DUMP_PEEK_BYTES).subarray(at === index ? bytes : 0);
+      tally.bytes += Math.min(segment.size, DUMP_PEEK_BYTES);
+      missing -= piece.length;
+      pieces.push(piece);
     }
     // One that is cut off here is found out from its beginning.
-    if (sizeOf(pieces) < wanted) return null;
+    if (missing > 0) return null;
     look.dump = Buffer.concat(pieces).subarray(0, wanted);
   }
   return look.dump === null ? null : look;
-}
-
-function sizeOf(pieces: readonly Buffer[]): number {
-  return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Reads until all have been seen that decide something; setup.json may be absent, and is not waited for. */

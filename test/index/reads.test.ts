@@ -1,10 +1,24 @@
 /** How much of an archive is read to know what is in it. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { open } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { indexMembers } from '../../src/engine/archive/index.js';
 import { openContents } from '../../src/engine/contents.js';
+import { cutRuns } from '../../src/engine/member-runs.js';
 import { openArchive } from '../../src/engine/opened-archive.js';
-import { blocksOf, directory, type Forged, file, indexed, largeFile, streamed } from '../support/forge/archive.js';
+import {
+  blocksOf,
+  directory,
+  type Forged,
+  file,
+  indexed,
+  largeFile,
+  membersOf,
+  streamed,
+} from '../support/forge/archive.js';
+import { member } from '../support/forge/members.js';
+import { header } from '../support/forge/tar.js';
 import { Shelf, withIndex } from './support.js';
 
 const MIB = 1 << 20;
@@ -85,4 +99,39 @@ test('nothing more once it is told to stop', async () => {
   } finally {
     await opened.handle.close();
   }
+});
+
+describe('of a thousand large files that inflate to a thousand times their size', () => {
+  const size = (8 << 20) - 512;
+  const [first, ...rest] = membersOf(blocksOf({ workspace: [], dump: [] })) as [Buffer, ...Buffer[]];
+  const bomb = member(Buffer.concat([header({ name: 'workspace/x', size }), Buffer.alloc(size)]), { kind: 'F' });
+  const archive = Buffer.concat([first, ...Array<Buffer>(1000).fill(bomb), ...rest]);
+
+  /** Bytes that are read until it stops; it is told to at the 500th turn of the event loop. */
+  async function readUntilStopped(work: (signal: AbortSignal) => Promise<unknown>): Promise<number> {
+    const stop = new AbortController();
+    let turns = 0;
+    const turn = () => {
+      turns += 1;
+      if (turns === 500) stop.abort();
+      else setImmediate(turn);
+    };
+    const before = readSoFar();
+    setImmediate(turn);
+    await expect(work(stop.signal)).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    return readSoFar() - before;
+  }
+
+  test('little, until it is told to stop', async () => {
+    expect(bomb.length).toBeGreaterThan(8000);
+    const path = shelf.put(archive);
+    expect(await readUntilStopped((signal) => openArchive(path, signal))).toBeLessThan(2 * MIB);
+    const file = await open(path);
+    try {
+      const members = indexMembers(file.fd, archive.length) ?? [];
+      expect(await readUntilStopped((signal) => cutRuns(file.fd, members, signal))).toBeLessThan(2 * MIB);
+    } finally {
+      await file.close();
+    }
+  });
 });

@@ -15,8 +15,7 @@ import {
   TarReader,
   truncated,
 } from '../archive/index.js';
-import { cutRuns, type Run } from '../member-runs.js';
-import { peekedBytes } from '../opened-archive.js';
+import { type FoundRun, type Run, runAt } from '../member-runs.js';
 
 type FileRun = Run & { type: 'file' };
 
@@ -50,13 +49,17 @@ export function findTail(fd: number, members: readonly Member[]): IndexTail {
     if (kind === undefined || kind === 'entries') throw missing();
     if (kind === 'first') files += 1;
   }
-  const [index, checksums] = cutRuns(fd, members.slice(from, -1)).map(tailFile);
-  if (index?.header.name !== ENTRY.index || checksums?.header.name !== ENTRY.checksums) throw missing();
-  const bytesRead = end.size + peekedBytes(index.member) + peekedBytes(checksums.member);
+  const tail = members.slice(from, -1);
+  const before = runAt(fd, tail, 0);
+  const behind = runAt(fd, tail, before.next);
+  if (behind.next !== tail.length) throw missing();
+  const [index, checksums] = [tailFile(before), tailFile(behind)];
+  if (index.header.name !== ENTRY.index || checksums.header.name !== ENTRY.checksums) throw missing();
+  const bytesRead = end.size + before.read + behind.read;
   return { before: members.slice(0, from), index, checksums, bytesRead };
 }
 
-function tailFile(run: Run): TailFile {
+function tailFile({ run }: FoundRun): TailFile {
   const [first] = run.type === 'file' ? run.segments : [];
   if (run.type !== 'file' || first === undefined) throw missing();
   return { header: run.header, segments: run.segments, member: first.member };

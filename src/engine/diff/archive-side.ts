@@ -64,8 +64,8 @@ class IndexedSide extends ArchiveSide implements Side {
   #runs: Run[] = [];
 
   async load(): Promise<void> {
-    const { archive } = this.options;
-    this.#runs = cutRuns(archive.handle.fd, archive.members ?? []);
+    const { archive, signal } = this.options;
+    this.#runs = await cutRuns(archive.handle.fd, archive.members ?? [], signal);
   }
 
   async *entries(): AsyncGenerator<ListedEntry[]> {

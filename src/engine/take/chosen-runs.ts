@@ -6,6 +6,7 @@ import { type ArchivePath, ENTRY } from '../archive/index.js';
 import { openContents } from '../contents.js';
 import type { FileRun, Run } from '../member-runs.js';
 import { NamePatterns } from '../name-patterns.js';
+import { nextTurn } from '../next-turn.js';
 import type { OpenedArchive } from '../opened-archive.js';
 import { literalPart, Wanted } from '../workspace/index.js';
 import { MemberSearch } from './member-search.js';
@@ -35,18 +36,19 @@ export async function chooseRuns(
   const search = new MemberSearch(handle.fd, members);
   const runs = new Map<number, Run>();
   const wanted = new Wanted(patterns);
-  const choose = (run: Run) => {
+  const choose = async (run: Run) => {
+    if (run.type === 'file') await nextTurn(signal);
     if (run.type === 'block' || run.role === 'checksums' || wanted.takes(nameOf(run))) runs.set(offsetOf(run), run);
   };
   const inside = patterns.filter((pattern) => !isBeside(pattern));
-  for (const pattern of inside.filter(isLiteral)) for (const run of search.below(pathOf(pattern))) choose(run);
+  for (const pattern of inside.filter(isLiteral)) for (const run of search.below(pathOf(pattern))) await choose(run);
   const wild = inside.filter((pattern) => !isLiteral(pattern));
   const { holds, bytesRead, note } = await byIndex(archive, wild, signal);
   for (const pattern of wild) {
-    for (const run of search.below(pathOf(pattern))) if (holds(offsetOf(run))) choose(run);
+    for (const run of search.below(pathOf(pattern))) if (holds(offsetOf(run))) await choose(run);
   }
   const areBeside = patterns.some(isBeside);
-  for (const run of search.outside()) if (areBeside || run.type === 'file') choose(run);
+  for (const run of search.outside()) if (areBeside || run.type === 'file') await choose(run);
   const inOrder = [...runs].sort(([a], [b]) => a - b).map(([, run]) => run);
   return { runs: inOrder, bytesRead: bytesRead + search.bytesRead, note };
 }

@@ -1,7 +1,6 @@
 /**
  * One entry of an archive of ours: found among the members by its name, with its content and the checksum that is listed for it.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   damaged,
   ENTRY,
@@ -15,6 +14,7 @@ import {
 } from '../archive/index.js';
 import { throwIfAborted } from '../errors.js';
 import { checksumLines, type FileRun, type Run } from '../member-runs.js';
+import { nextTurn } from '../next-turn.js';
 import type { OpenedArchive } from '../opened-archive.js';
 import { arriving, inflateSegment } from '../workspace/index.js';
 import { MemberSearch } from './member-search.js';
@@ -70,7 +70,7 @@ export class EntryFinder {
           const { sha256, name: listed } = parseChecksumLine(line);
           if (listed === name) return sha256;
         }
-        await nextTurn();
+        await nextTurn(this.#signal);
       }
     }
     return null;
@@ -93,7 +93,7 @@ export class EntryFinder {
       this.#read += member.size;
       const task = { fd: this.#fd, member, skip, length, target: null, seals: false };
       yield (await arriving(Promise.resolve().then(() => inflateSegment(task)))).content;
-      await nextTurn();
+      await nextTurn(this.#signal);
     }
   }
 

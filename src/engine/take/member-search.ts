@@ -4,21 +4,10 @@
  * What begins in a member tells where a path must be, as the first word of a page does in a dictionary. So a handful of members are peeked at, and not
  * one is inflated that cannot hold what is looked for. Nothing that the archive claims of itself is believed on the way: the entries in the member decide.
  */
-import {
-  comparePaths,
-  damaged,
-  type Member,
-  peekBlock,
-  placeOfEntry,
-  type TarHeader,
-  TarReader,
-} from '../archive/index.js';
+import { comparePaths, damaged, type Member, placeOfEntry, type TarHeader } from '../archive/index.js';
 import { type Run, runAt } from '../member-runs.js';
-import { peekedBytes } from '../opened-archive.js';
+import { firstHeaderOf } from '../opened-archive.js';
 import { isBelow } from '../workspace/index.js';
-
-/** Compressed bytes that hold the first header of a block nearly always, and for sure. */
-const PEEKS = [2 << 10, 64 << 10];
 
 /** Where a member begins: before the workspace, in it, or behind it. */
 type Beginning = { at: 'before' } | { at: 'workspace'; path: string } | { at: 'behind' };
@@ -71,9 +60,9 @@ export class MemberSearch {
 
   #run(start: number): Run {
     const index = this.#starts[start] as number;
-    const member = this.#members[index] as Member;
-    if (member.kind === 'first') this.bytesRead += peekedBytes(member);
-    return runAt(this.#fd, this.#members, index).run;
+    const { run, read } = runAt(this.#fd, this.#members, index);
+    this.bytesRead += read;
+    return run;
   }
 
   /** The last start that begins no later than a path of the workspace; the first one where all do. */
@@ -106,20 +95,11 @@ export class MemberSearch {
     const known = this.#beginnings.get(start);
     if (known !== undefined) return known;
     const member = this.#members[this.#starts[start] as number] as Member;
-    const beginning = beginningOf(this.#firstHeader(member), start === 0);
+    const { header, read } = firstHeaderOf(this.#fd, member);
+    this.bytesRead += read;
+    const beginning = beginningOf(header, start === 0);
     this.#beginnings.set(start, beginning);
     return beginning;
-  }
-
-  /** The first header in a block; null where there is none. */
-  #firstHeader(member: Member): TarHeader | null {
-    for (const bytes of PEEKS) {
-      this.bytesRead += Math.min(bytes, member.size);
-      for (const event of new TarReader().push(peekBlock(this.#fd, member, bytes)))
-        if (event.type === 'entry') return event.header;
-      if (bytes >= member.size) break;
-    }
-    return null;
   }
 }
 

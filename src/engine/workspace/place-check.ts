@@ -4,8 +4,7 @@
  * In a staging tree, whatever stands twice meets itself. A check has no tree; it goes by the lists that a restore keeps anyway, of files in the ledger and of
  * the rest here. In path order what cannot be together stands next to each other, however long and deep the paths are.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { throwIfAborted } from '../errors.js';
+import { nextTurn } from '../next-turn.js';
 import type { DeferredEntries } from './deferred.js';
 import { SortedEntries } from './sorted-entries.js';
 import { fileAndDirectory, noSuchFile, standsTwice } from './staging-tree.js';
@@ -43,9 +42,7 @@ export async function checkPlaces({ files, deferred, directory, signal }: Checke
         if (kind === 'hardlink') sorted.add({ path: target, kind: 'target', of: path, number });
         number += 1;
       }
-      // A signal comes only where the event loop gets its turn.
-      await nextTurn();
-      throwIfAborted(signal);
+      await nextTurn(signal);
     }
     await checkSorted(sorted.read(signal));
   } finally {
