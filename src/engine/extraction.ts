@@ -28,6 +28,7 @@ import {
   truncated,
   unsafe,
 } from './archive/index.js';
+import { IndexProof } from './contents/index-proof.js';
 import { throwIfAborted } from './errors.js';
 import type { RestoreProgress } from './events.js';
 import { cutRuns, type Run, sizeOfRun } from './member-runs.js';
@@ -106,6 +107,8 @@ export class Extraction {
   #dumpLine = '';
   /** Line of the index, which stands behind that of the dump. */
   #indexLine = '';
+  /** Whether the index speaks the truth, where all of an archive with one is read. */
+  #proof: IndexProof | null = null;
 
   constructor(options: ExtractionOptions) {
     this.#options = options;
@@ -124,7 +127,11 @@ export class Extraction {
     ledger.addFound(this.#dumpLine + this.#indexLine);
     if (root === null) await this.#checkPlaces();
     const promised = archive.manifest.checksums !== undefined;
-    await (this.#only === null ? ledger.verify(promised, signal) : ledger.verifyFound(promised, signal));
+    if (this.#only !== null) await ledger.verifyFound(promised, signal);
+    else {
+      const isInOrder = await ledger.verify(promised, signal);
+      await this.#proof?.check(archive, isInOrder, signal);
+    }
     throwIfAborted(signal);
   }
 
@@ -153,6 +160,7 @@ export class Extraction {
     // It has to end with the end-of-archive marker, and so with a block of the others.
     if (this.#only === null && runs.at(-1) === dumpRun) throw truncated();
     const rest = runs.filter((run) => run !== dumpRun);
+    if (this.#only === null && this.#options.archive.manifest.index === ENTRY.index) this.#proof = new IndexProof(runs);
     const both = [
       this.#runMembers(rest, 3 * this.#options.pool.workers, this.#only === null),
       dumpRun === undefined ? undefined : this.#runMembers([dumpRun], this.#options.pool.workers + 1, false),
@@ -185,6 +193,7 @@ export class Extraction {
         if (result.last !== null) ({ last, lastIsLeaf } = result);
         ended = result.ended;
         for (const name of result.beside) this.#beside.add(name);
+        this.#proof?.addBlock(done.member.offset, result.index, result.isOurs);
         for (const { role, content } of result.known) await this.#known(role, content);
         for (const pattern of result.met) this.met.add(pattern);
         this.#unpacked(result);
@@ -196,6 +205,7 @@ export class Extraction {
           last = file.path;
           lastIsLeaf = true;
         }
+        if (first && file.role !== 'datastore') this.#proof?.addFile(done.member.offset, file);
         await this.#segment(file, result);
         if (final) this.#fileDone(file);
       }
@@ -208,13 +218,14 @@ export class Extraction {
     const { archive, pool, root, seals = false } = this.#options;
     const { fd } = archive.handle;
     const selection = this.#only && { patterns: this.#only.patterns, beside: this.#only.beside };
+    const describe = this.#proof !== null;
     for (const run of runs) {
       if (run.type === 'block') {
         const { member } = run;
         yield async () => ({
           type: 'block',
           member,
-          result: await arriving(pool.run('unpack', { fd, member, root, seals, selection })),
+          result: await arriving(pool.run('unpack', { fd, member, root, seals, selection, describe })),
         });
         continue;
       }
@@ -255,6 +266,7 @@ export class Extraction {
 
   async #segment(file: OpenFile, { content }: InflateResult): Promise<void> {
     file.hash.update(content);
+    if (file.name === ENTRY.index) this.#proof?.addIndex(content);
     if (file.role === 'datastore') await this.#dump(content);
     else if (file.role === 'checksums') this.#options.ledger.addListed(content);
     else if (file.role !== null) file.pieces.push(content);

@@ -60,12 +60,14 @@ export class ChecksumLedger {
    * Compares.
    *
    * @param promised whether the manifest says that there is a SHA256SUMS
+   * @returns whether both have the same order, too
    * @throws CHECKSUM_MISMATCH, ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED, INTERRUPTED
    */
-  async verify(promised: boolean, signal: AbortSignal): Promise<void> {
-    if (!this.#hasToCompare(promised)) return;
-    if (this.#found.digest() === this.#listed.digest()) return;
+  async verify(promised: boolean, signal: AbortSignal): Promise<boolean> {
+    if (!this.#hasToCompare(promised)) return false;
+    if (this.#found.digest() === this.#listed.digest()) return true;
     await refuse(this.differences(signal));
+    return false;
   }
 
   /** Compares only what came out of the archive. Parameter and errors are those of {@link verify}. */

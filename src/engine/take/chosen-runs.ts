@@ -53,7 +53,7 @@ export async function chooseRuns(
   return { runs: inOrder, bytesRead: bytesRead + search.bytesRead, note };
 }
 
-/** Which members hold something that the patterns choose; all may, where there is no pattern to ask the index for, or no index to ask. */
+/** Which members hold something that the patterns choose, by the word of the index, which only reading all could prove; all may, where there is no pattern to ask the index for, or no index to ask. */
 async function byIndex(
   archive: OpenedArchive,
   patterns: readonly string[],

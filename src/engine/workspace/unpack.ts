@@ -10,6 +10,7 @@ import {
   comparePaths,
   damaged,
   ENTRY,
+  entryLine,
   hardLinkTarget,
   inflateMember,
   type Member,
@@ -41,6 +42,8 @@ export interface UnpackTask {
   seals: boolean;
   /** What of it is wanted; null for all. */
   selection: Selection | null;
+  /** Whether to say what INDEX.jsonl should say of it. */
+  describe: boolean;
 }
 
 export interface UnpackResult extends Unpacked {
@@ -55,6 +58,10 @@ export interface UnpackResult extends Unpacked {
   known: { role: Role; content: Uint8Array }[];
   /** Names of what stands beside the workspace, without slashes at their ends. */
   beside: string[];
+  /** Lines of INDEX.jsonl, of all its entries; none where nobody asked for them. */
+  index: string;
+  /** Whether all its entries are such as our archives have in their blocks. */
+  isOurs: boolean;
   /** Whether the block holds the end-of-archive marker. */
   ended: boolean;
   /** Patterns of the selection that have met something. */
@@ -94,7 +101,7 @@ export interface InflateResult {
 export const MAX_KNOWN_BYTES = 16 << 20;
 
 /** Unpacks a block of whole entries into the staging tree. */
-export const unpackBlock = carrying(({ fd, member, root, seals, selection }: UnpackTask): UnpackResult => {
+export const unpackBlock = carrying(({ fd, member, root, seals, selection, describe }: UnpackTask): UnpackResult => {
   const block = blockOf(fd, member, seals);
   const reader = new TarReader();
   const sink = new WorkspaceSink(root, selection);
@@ -104,6 +111,8 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
   let last: string | null = null;
   let lastIsLeaf = false;
   let collides = false;
+  let index = '';
+  let isOurs = true;
   let take: ((bytes: Buffer) => void) | null = null;
   let done: (() => void) | null = null;
   try {
@@ -114,6 +123,8 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
         const { header } = event;
         const place = placeOfEntry(header);
         take = done = null;
+        if (describe) index += indexLine(place, header);
+        isOurs &&= place.type === 'workspace' || (place.type === 'known' && header.kind === 'file');
         if (place.type === 'workspace') {
           if (last !== null) checkOrder(last, place.path);
           collides ||= lastIsLeaf && isBelow(place.path, last);
@@ -148,7 +159,19 @@ export const unpackBlock = carrying(({ fd, member, root, seals, selection }: Unp
     sink.close();
     release(block);
   }
-  return { ...sink.take(), first, last, lastIsLeaf, collides, known, beside, ended: reader.ended, met: sink.met };
+  return {
+    ...sink.take(),
+    first,
+    last,
+    lastIsLeaf,
+    collides,
+    known,
+    beside,
+    index,
+    isOurs,
+    ended: reader.ended,
+    met: sink.met,
+  };
 });
 
 /** Inflates a block of a large file, and puts its content into its place. */
@@ -191,6 +214,21 @@ const scratch = Buffer.allocUnsafeSlow(2 << 20);
 export function besideOf(place: Place): { name: ArchivePath | null; role: Role | null } {
   if (place.type === 'known') return { name: ENTRY[place.role], role: place.role };
   return { name: place.type === 'other' ? place.path : null, role: null };
+}
+
+/** What INDEX.jsonl should say of an entry; nothing of the archive itself, `./`. */
+function indexLine(place: Place, { kind, mode, mtime, size, linkname }: TarHeader): string {
+  const name = nameAt(place, kind === 'directory');
+  if (name === null) return '';
+  // It has no letter for hard links: they are files whose content stands elsewhere.
+  const said = kind === 'directory' || kind === 'symlink' ? kind : 'file';
+  return entryLine({ name, kind: said, mode, mtime, size, linkname });
+}
+
+function nameAt(place: Place, isDirectory: boolean): ArchivePath | null {
+  if (place.type === 'workspace') return workspaceEntry(place.path, isDirectory);
+  const { name } = besideOf(place);
+  return name === null || !isDirectory ? name : (`${name}/` as ArchivePath);
 }
 
 /** Whether a known file is handed over as a whole: with a selection it is staged like any other, but what the checksums say has to be known. */
