@@ -426,10 +426,11 @@ class RestoreRun {
     return { paths: this.#previous.map(({ where }) => where), databases: database === null ? [] : [database] };
   }
 
-  /** Lists the previous database, unless it was empty and is gone. */
+  /** Lists the previous database: where it is kept, unless it was empty and is gone; where it is to go, once it is gone. */
   async #listPrevious(databases: SwapNames | null): Promise<void> {
     if (this.#cluster === null || databases === null || databases.previous === null) return;
-    if (await databaseExists(this.#cluster, databases.previous).catch(() => true))
+    const isThere = await databaseExists(this.#cluster, databases.previous).catch(() => true);
+    if (isThere !== (this.request.options.discardPrevious === true))
       this.#previous.push({ what: `database ${databases.live}`, where: `database ${databases.previous}` });
   }
 
