@@ -104,9 +104,13 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     return file === '' ? undefined : Number.parseInt(file, 10);
   };
   const ensureDead = { pid: undefined as number | undefined };
-  process.once('exit', () => {
+  const atExit = () => {
     if (ensureDead.pid !== undefined) quit(ensureDead.pid);
-  });
+  };
+  const dead = () => {
+    ensureDead.pid = undefined;
+    process.removeListener('exit', atExit);
+  };
 
   const cluster: Cluster = {
     dir,
@@ -125,15 +129,17 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       const settings = `-c listen_addresses=${listen} -c fsync=off -k ${dir} -p ${port}`;
       await server('pg_ctl', '-D', dir, '-l', join(dir, 'server.log'), '-o', settings, '-t', '90', '-w', 'start');
       ensureDead.pid = await postmaster();
+      process.removeListener('exit', atExit);
+      process.once('exit', atExit);
     },
     stop: async () => {
       if ((await postmaster()) !== undefined) await server('pg_ctl', '-D', dir, '-m', 'fast', '-w', 'stop');
-      ensureDead.pid = undefined;
+      dead();
       if (options.dir === undefined) await rm(dirname(dir), { recursive: true, force: true });
     },
     crash: async () => {
       if ((await postmaster()) !== undefined) await server('pg_ctl', '-D', dir, '-m', 'immediate', '-w', 'stop');
-      ensureDead.pid = undefined;
+      dead();
     },
   };
 
