@@ -14,7 +14,7 @@ export async function pathsOf(home: string): Promise<readonly string[]> {
 }
 
 /** The path beside which something new goes: the first one with a directory that can be written to; the named one where there is none. */
-export async function placeOf(home: string): Promise<string> {
+export async function pathForNew(home: string): Promise<string> {
   for (const path of await pathsOf(home)) {
     const isWritable = await access(dirname(path), constants.W_OK).then(
       () => true,

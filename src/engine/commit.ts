@@ -148,7 +148,7 @@ async function tidy(site: CommitSite, journal: Journal): Promise<SnapshotError |
   for (const name of goes.databases) await attempt(drop(site, name));
   // Only now is nobody in it any more, and what it holds is what it will hold. Where nobody can look, it stays.
   const previous = databases?.previous ?? null;
-  if (state === 'committed' && previous !== null && site.cluster !== null)
+  if (state === 'committed' && previous !== null && site.cluster !== null && !goes.databases.includes(previous))
     await attempt(dropEmptyDatabase(site.cluster, previous));
   // Where it stays, the next restore tries again, and puts its own in its place.
   if (failures.length === 0) await attempt(removeJournal(site.home));

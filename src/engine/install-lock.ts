@@ -7,7 +7,7 @@ import { unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { liveTemporaries, openPrivate, temporaryName } from './archive/index.js';
-import { pathsOf, placeOf } from './beside-home.js';
+import { pathForNew, pathsOf } from './beside-home.js';
 import { SnapshotError, systemErrorText, throwIfAborted } from './errors.js';
 
 /**
@@ -105,7 +105,7 @@ export async function refuseIfLocked(home: string): Promise<void> {
 
 async function hold(home: string, holder: Holder, rivals: readonly Holder[]): Promise<() => Promise<void>> {
   const key = await keyOf(home);
-  const place = await placeOf(home);
+  const place = await pathForNew(home);
   const directory = dirname(place);
   const lock = join(directory, temporaryName(lockName(place, holder)));
   // Between these two nobody else of this process gets in.

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { open, readFile, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory, temporaryName } from './archive/index.js';
-import { pathsOf, placeOf } from './beside-home.js';
+import { pathForNew, pathsOf } from './beside-home.js';
 import type { SwapNames } from './datastore/index.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
 
@@ -53,7 +53,7 @@ export interface Journal {
 /** Where the journal of a home lies, and where it would lie if there is none. */
 export async function journalPath(home: string): Promise<string> {
   const journalOf = (path: string) => `${path}.restore-journal.json`;
-  return (await pathsOf(home)).map(journalOf).find(existsSync) ?? journalOf(await placeOf(home));
+  return (await pathsOf(home)).map(journalOf).find(existsSync) ?? journalOf(await pathForNew(home));
 }
 
 /** Writes the journal, durably. @throws COMMIT_FAILED */

@@ -37,16 +37,15 @@ const SMALLEST_MEMBER = UNSEALED_HEADER_BYTES + 2 + TRAILER_BYTES;
 /**
  * Walks from member to member by their `GZ` subfields.
  *
- * @param start where the first one should be
- * @returns the members, which cover the file from there to its last byte; null where the first one has no subfields of ours, or there are more than
+ * @returns the members, which cover the file; null where the first one has no subfields of ours, or there are more than
  *   anybody needs, so that the archive has to be read as a stream
  * @throws ARCHIVE_TRUNCATED, ARCHIVE_DAMAGED
  */
-export function indexMembers(fd: number, fileSize: number, start = 0): Member[] | null {
+export function indexMembers(fd: number, fileSize: number): Member[] | null {
   const members: Member[] = [];
   // A member's last four bytes, the size of its block, are read together with the header of the next one.
   const window = Buffer.alloc(4 + HEADER_BYTES);
-  let offset = start;
+  let offset = 0;
   for (;;) {
     const from = Math.max(0, offset - 4);
     const read = readSync(fd, window, 0, offset - from + HEADER_BYTES, from);
@@ -59,7 +58,7 @@ export function indexMembers(fd: number, fileSize: number, start = 0): Member[] 
     }
     const header = parseHeader(window.subarray(offset - from, read));
     if (header === null) {
-      if (offset === start) return null;
+      if (offset === 0) return null;
       if (fileSize - offset < UNSEALED_HEADER_BYTES) throw truncated(offset);
       throw damaged(`there is no member of it at byte ${offset}`);
     }

@@ -8,9 +8,9 @@
  * so a place is believed if the walk from there gets farther than that, or to the end of the file.
  */
 import { readSync } from 'node:fs';
-import { setImmediate as otherWork } from 'node:timers/promises';
 import { crc32, inflateRawSync } from 'node:zlib';
-import { systemErrorCode, throwIfAborted } from '../errors.js';
+import { systemErrorCode } from '../errors.js';
+import { nextTurn } from '../next-turn.js';
 import { BLOCK_BYTES, HEADER_BYTES, MAX_BLOCK_BYTES, TRAILER_BYTES, UNSEALED_HEADER_BYTES } from './member.js';
 import { MAX_MEMBER_BYTES, type Member, parseHeader, readMember } from './member-reader.js';
 
@@ -123,8 +123,7 @@ function memberAt(fd: number, fileSize: number, offset: number): Member | null {
 async function findWalk(fd: number, fileSize: number, from: number, signal: AbortSignal): Promise<number> {
   const window = Buffer.alloc(WINDOW_BYTES + MAGIC.length);
   for (let start = from; start < fileSize; start += WINDOW_BYTES) {
-    await otherWork();
-    throwIfAborted(signal);
+    await nextTurn(signal);
     const read = readSync(fd, window, 0, window.length, start);
     const bytes = window.subarray(0, read);
     const search = { failed: new Set<number>(), tried: 0 };
