@@ -56,7 +56,7 @@ export async function match({ tree, cluster, scratch, quick = false, limited = t
   const { level, peerLevel, cores, workers, runs, cold, directions, takesPart, signal, say } = options;
   mkdirSync(scratch);
   const place = makePlace(scratch, tree.root, cluster.bin);
-  const discard = new Discard(scratch, 3 * tree.bytes + 1e9);
+  const discard = new Discard(scratch, 2 * tree.bytes + 1e9);
   const arena = { tree, place, scratch, cluster, discard, level, peerLevel, cores, workers, signal };
   const ours = leoflowBackups(arena);
   const archive = /** @type {Contender} */ (ours[0]).output;
