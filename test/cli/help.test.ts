@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
+import { describeFailure } from '../../src/cli/exit.js';
 import { createProgram } from '../../src/cli/program.js';
+import { type ErrorCode, SnapshotError } from '../../src/index.js';
+import { SCHEMA } from '../support/json-lines.js';
 import { recordingTerminal, command as runCommand, surroundings } from './support.js';
 
 const PROGRAM = createProgram({ around: surroundings(), finish: () => undefined }, null);
@@ -115,4 +118,15 @@ test('docs/cli.md names no option that no command has', () => {
     .map(([option]) => option)
     .filter((option) => !known.has(option) && !NOT_OURS.has(option));
   expect(strange).toEqual([]);
+});
+
+test('docs/cli.md lists every error code of the schema, with the status that it ends with', () => {
+  const { examples } = SCHEMA.$defs.ErrorCode as { examples: ErrorCode[] };
+  const [, chapter = ''] = DOCS.split('\n#### Error codes\n');
+  const rows = Array.from(chapter.matchAll(/^\| `([A-Z_]+)` \| (\d+)/gm), ([, code, status]) => [code, Number(status)]);
+  const statusOf = (error: unknown) => describeFailure(error).status;
+  expect(Object.fromEntries(rows)).toEqual({
+    ...Object.fromEntries(examples.map((code) => [code, statusOf(new SnapshotError(code, 'it failed'))])),
+    INTERNAL: statusOf(new Error('it failed')),
+  });
 });
