@@ -136,6 +136,10 @@ function prepare(command: Command, { stdout, stderr, env }: Surroundings): void 
       getErrHasColors: () => coloursFor(stderr, env).isColorSupported,
     })
     .exitOverride((error) => {
+      const [asked, word] = command.args;
+      // `help nope`: the help of all commands is printed by now.
+      if (error.code === 'commander.help' && asked === 'help' && word !== undefined && error.exitCode !== 0)
+        throw new UsageError(`unknown command '${word}'`);
       throw error.exitCode === 0 || error.code === 'commander.help' ? error : usageError(error, command);
     });
 }

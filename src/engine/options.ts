@@ -172,7 +172,7 @@ export interface RestoreResult {
     /** Where it lies now; with `dryRun` where it lies. */
     where: string;
   }[];
-  /** What `discardPrevious` removed: paths, and `database …`. */
+  /** What `discardPrevious` removed, with `dryRun` what it would remove: paths, and `database …`. */
   discarded: string[];
   /** Directories that are never archived, carried over from the previous workspace (`.git`, `.venv` …). */
   carriedOver: number;

@@ -265,6 +265,7 @@ class RestoreRun {
     const { files, bytes, dumpBytes } = staged.extraction.progress;
     const dryRun = options.dryRun === true;
     const discards = options.discardPrevious === true;
+    const replaced = dryRun ? judgement.inTheWay : this.#previous;
     const datastore = this.#cluster === null ? judgement.datastore : datastoreOf(this.#cluster);
     return {
       dryRun,
@@ -277,8 +278,8 @@ class RestoreRun {
         : null,
       datastore: parts.has('datastore') ? { ...datastore, bytes: dumpBytes } : null,
       changes: parts.has('config') ? staged.relocation.changes : [],
-      previous: dryRun ? judgement.inTheWay : discards ? [] : this.#previous,
-      discarded: !dryRun && discards ? this.#previous.map(({ what }) => what) : [],
+      previous: discards ? [] : replaced,
+      discarded: discards ? replaced.map(({ what }) => what) : [],
       carriedOver: this.#carriedOver,
       durationMs,
       workers: this.#pool.workers,

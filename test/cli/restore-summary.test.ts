@@ -91,6 +91,12 @@ What was replaced is kept as listed; removing it frees the space (--discard-prev
     expect(stdout).not.toContain('is kept');
   });
 
+  test('of a dry run of one that would remove it', async () => {
+    const { stdout } = await told(restored({ dryRun: true, discarded: ['/home/bob/leoflow'] }));
+    expect(stdout).toContain('\n  removes    /home/bob/leoflow\n');
+    expect(stdout).not.toContain('replaces');
+  });
+
   test.each([
     ['running', [], 'Stop Leoflow where it runs, and start it again: '],
     ['started', ['it was not running, and was started for the restore only'], 'Start it: '],

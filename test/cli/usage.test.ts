@@ -169,6 +169,15 @@ describe('the tree of commands', () => {
     expect(await command(argv)).toEqual({ status: 2, stdout: '', stderr: `error: ${message}\nhint: ${hint}\n` });
   });
 
+  test.each([[['help', 'nope']], [['lite', 'help', 'nope']]])(
+    '%j prints the help, and says what is unknown',
+    async (argv) => {
+      const { status, stdout, stderr } = await command(argv);
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+      expect(stderr).toMatch(/^Usage: leoflow [\s\S]*\nerror: unknown command 'nope'\n$/);
+    },
+  );
+
   test('leoflow without a command prints the help, to stderr', async () => {
     const { status, stdout, stderr } = await command([]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

@@ -422,6 +422,9 @@ describe('an install in its own place', () => {
     ]) {
       const result = await restore({ ...trial.request(target), discardPrevious: false, ...force, dryRun: true });
       const everything = !('only' in force);
+      const discards = 'discardPrevious' in force;
+      const config = ['config.yaml', 'setup.json'].map((name) => join(home, name));
+      const replaced = everything ? [workspace, ...config, 'database leoflow_dev'] : [workspace];
       expect(result).toMatchObject({
         dryRun: true,
         home,
@@ -436,10 +439,8 @@ describe('an install in its own place', () => {
             }
           : null,
         changes: [],
-        previous: (everything
-          ? [workspace, join(home, 'config.yaml'), join(home, 'setup.json'), 'database leoflow_dev']
-          : [workspace]
-        ).map((what) => ({ what, where: what })),
+        previous: discards ? [] : replaced.map((what) => ({ what, where: what })),
+        discarded: discards ? replaced : [],
       });
     }
     expect(look(base, inDatastore)).toEqual(before);

@@ -64,7 +64,7 @@ function summaryLines(result: RestoreResult, { colours, verbose, phases }: Summa
     ...rowsOf('datastore', datastoreTexts(result)),
     ...rowsOf('untouched', untouchedTexts(result)),
     ...rowsOf(result.dryRun ? 'replaces' : 'previous', previousTexts(result)),
-    ...rowsOf('removed', result.discarded.map(printable)),
+    ...rowsOf(result.dryRun ? 'removes' : 'removed', result.discarded.map(printable)),
     ...rowsOf('time', [timeText(bytes, result), ...(verbose ? [phases] : [])]),
   ];
   return [headline(result, colours), ...tableLines(rows, colours), ...advice(result, colours, start)];
