@@ -27,6 +27,7 @@ export {
   parseChecksumLine,
   partOf,
 } from './ledger.js';
+export { LineSplitter } from './line-splitter.js';
 export { Lines } from './lines.js';
 export {
   createdAt,

@@ -11,8 +11,8 @@ export class LineSplitter {
   #rest = '';
 
   /**
-   * @param longest characters that are kept of a line that has not ended yet
-   * @param tooLong what is thrown where there are more, of those that there are
+   * @param longest characters that a line may have
+   * @param tooLong what is thrown where one has more, of those that there are
    */
   constructor(longest: number, tooLong: (line: string) => Error) {
     this.#longest = longest;
@@ -23,7 +23,8 @@ export class LineSplitter {
   push(piece: Buffer): string[] {
     const lines = (this.#rest + this.#decoder.write(piece)).split('\n');
     this.#rest = lines.pop() ?? '';
-    if (this.#rest.length > this.#longest) throw this.#tooLong(this.#rest);
+    const long = [...lines, this.#rest].find((line) => line.length > this.#longest);
+    if (long !== undefined) throw this.#tooLong(long);
     return lines;
   }
 

@@ -2,12 +2,12 @@
  * The tail of an archive: INDEX.jsonl, SHA256SUMS and the end, found from behind, so that nothing in front of them has to be looked at.
  */
 import { createHash } from 'node:crypto';
-import { StringDecoder } from 'node:string_decoder';
 import {
   checksumLine,
   damaged,
   ENTRY,
   inflateMember,
+  LineSplitter,
   MAX_INDEX_LINE,
   type Member,
   quoted,
@@ -80,18 +80,15 @@ export function* indexText(
   blockOf: (member: Member) => Buffer,
 ): Generator<string[], void> {
   const hash = createHash('sha256');
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
+  const lines = new LineSplitter(MAX_INDEX_LINE, (line) =>
+    damaged(`a line of its ${ENTRY.index} is longer than any can be: ${quoted(line)}`),
+  );
   for (const { member, skip, length } of index.segments) {
     const content = blockOf(member).subarray(skip, skip + length);
     hash.update(content);
-    const lines = (rest + decoder.write(content)).split('\n');
-    rest = lines.pop() ?? '';
-    const long = rest.length > MAX_INDEX_LINE ? rest : lines.find((line) => line.length > MAX_INDEX_LINE);
-    if (long !== undefined) throw damaged(`a line of its ${ENTRY.index} is longer than any can be: ${quoted(long)}`);
-    yield lines;
+    yield lines.push(content);
   }
-  if (rest + decoder.end() !== '') throw damaged(`its ${ENTRY.index} ends in the middle of a line`);
+  if (lines.end() !== '') throw damaged(`its ${ENTRY.index} ends in the middle of a line`);
   const line = checksumLine(hash.digest('hex'), ENTRY.index);
   const end = endOf(checksums, line.length + 1, blockOf);
   if (end !== line && end !== `\n${line}`)
