@@ -10,7 +10,9 @@ import {
   inspectCluster,
   leaseCluster,
   requireNoSessions,
+  requirePsqlWithRestrict,
   requireServerFor,
+  requireStartable,
 } from './datastore/index.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
 import {
@@ -219,6 +221,11 @@ async function judgeDatastore(
     : null;
   if (lease === null) {
     await judgeState(holds);
+    if (touched) {
+      // What bringing it up would find out, when files have been written.
+      await requirePsqlWithRestrict(search);
+      await requireStartable(search, found);
+    }
     return looked;
   }
   try {

@@ -154,11 +154,13 @@ describe('a home without a cluster', () => {
     setUp(place);
     if (isRoot) {
       for (const path of [place.base, place.home]) chownSync(path, 0, 0);
-      await expect(restore(request())).rejects.toMatchObject({
-        code: 'CLUSTER_ROOT',
-        message: `PostgreSQL refuses to run as root, and ${place.home} belongs to root`,
-        hint: 'run this as the user who runs Leoflow, or give the home to that user (chown -R)',
-      });
+      for (const dryRun of [true, false]) {
+        await expect(restore({ ...request(), dryRun })).rejects.toMatchObject({
+          code: 'CLUSTER_ROOT',
+          message: `PostgreSQL refuses to run as root, and ${place.home} belongs to root`,
+          hint: 'run this as the user who runs Leoflow, or give the home to that user (chown -R)',
+        });
+      }
       expect(place.names()).toEqual({
         base: ['.leoflow', 'leoflow'],
         home: ['config.yaml', 'pysrc', 'python', 'setup.json'],
