@@ -187,8 +187,9 @@ async function guard(options) {
   const report = await measure({ ...options, trees, workers: [availableParallelism()], runs, scaling: null }, command);
   const ratios = ratiosOf(report.sections);
   if (update) {
-    const { date: created, cores } = report.machine;
-    writeFileSync(BASELINE, `${JSON.stringify({ created, cores, ratios }, null, 2)}\n`);
+    const { date: created, cpu, cores, versions } = report.machine;
+    const { commit = 'unknown' } = versions;
+    writeFileSync(BASELINE, `${JSON.stringify({ created, commit, cpu, cores, ratios }, null, 2)}\n`);
     say(`\n${ratios.length} ratios are the new baseline: ${BASELINE}`);
     return;
   }
@@ -196,10 +197,10 @@ async function guard(options) {
   const baseline = JSON.parse(readFileSync(BASELINE, 'utf8'));
   const comparisons = compareRatios(baseline, ratios);
   process.stdout.write(terminalText(guardDocument(comparisons)));
-  if (baseline.cores !== report.machine.cores) {
-    say(
-      `the baseline was made on ${baseline.cores} cores, this machine has ${report.machine.cores}: ratios differ for that reason alone`,
-    );
+  const { cpu, cores } = report.machine;
+  if (baseline.cpu !== cpu || baseline.cores !== cores) {
+    const [then, now] = [baseline, { cpu, cores }].map((one) => `${one.cores} cores of ${one.cpu}`);
+    say(`the baseline was made on ${then}, this machine has ${now}: ratios differ for that reason alone`);
   }
   if (comparisons.some(({ worse }) => worse)) process.exitCode = 1;
 }

@@ -19,7 +19,7 @@ export const TOLERANCE = { time: 0.15, size: 0.01, memory: 0.2 };
 const MEMORY_BYTES = 256 * 2 ** 20;
 
 /** In all of them less is better. @typedef {{ kind: keyof typeof TOLERANCE; name: string; value: number }} Ratio */
-/** @typedef {{ created: string; cores: number; ratios: Ratio[] }} Baseline */
+/** @typedef {{ created: string; commit: string; cpu: string; cores: number; ratios: Ratio[] }} Baseline */
 /** @typedef {{ name: string; was: number; is: number | null; allowed: number; worse: boolean }} Comparison `null`: not measured */
 
 /**

@@ -36,7 +36,13 @@ const section = (ours: number) => ({
   restore: [],
 });
 
-const baseline = (ratios: Ratio[]) => ({ created: '2026-01-01', cores: 2, ratios });
+const baseline = (ratios: Ratio[]) => ({
+  created: '2026-01-01',
+  commit: '1234567',
+  cpu: 'a processor',
+  cores: 2,
+  ratios,
+});
 
 describe('ratios', () => {
   test('are those of the same round, of ours to each peer that ran, and to the deflate limit', () => {
