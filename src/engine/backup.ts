@@ -42,13 +42,13 @@ import {
 } from './archive/index.js';
 import { startDump } from './datastore/index.js';
 import { type DatastoreLease, leaseDatastore } from './datastore-lease.js';
-import { interrupted, SnapshotError, throwIfAborted } from './errors.js';
+import { interrupted, throwIfAborted, wholeNumber } from './errors.js';
 import type { BackupEvent, BackupProgress, Warning } from './events.js';
 import { defaultHome, type Install, leoflowVersion, readInstall } from './install/index.js';
 import { neverArchived } from './never-archived.js';
 import type { BackupOptions, BackupResult } from './options.js';
 import { PackedWorkspace } from './packed-workspace.js';
-import { availableWorkers, WorkerPool } from './pool.js';
+import { WorkerPool, workersOf } from './pool.js';
 import { requireNothingUnfinished } from './recovery.js';
 import { VERSION } from './version.js';
 import { type ExclusionRules, WorkspaceWalk } from './workspace/index.js';
@@ -68,7 +68,7 @@ const PRIVATE_MODE = 0o600;
  */
 export async function backup(options: BackupOptions = {}): Promise<BackupResult> {
   const level = wholeNumber('level', options.level ?? DEFAULT_LEVEL, 1, 9);
-  const workers = wholeNumber('workers', options.workers ?? availableWorkers(), 1, 1024);
+  const workers = workersOf(options);
   const started = performance.now();
   const time = new Date();
   const emit = (event: BackupEvent) => options.onEvent?.(event);
@@ -396,9 +396,4 @@ function manifestOf({ install, version, lease: { datastore }, time }: BackupCont
     checksums: ENTRY.checksums,
     index: ENTRY.index,
   };
-}
-
-function wholeNumber(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new SnapshotError('USAGE', `${name} must be a whole number from ${least} to ${most}, not ${value}`);
 }

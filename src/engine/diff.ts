@@ -17,7 +17,7 @@ import type { RestoreProgress } from './events.js';
 import { defaultHome } from './install/index.js';
 import { openArchive } from './opened-archive.js';
 import { RESTORE_PARTS, type RestorePart } from './options.js';
-import { availableWorkers, WorkerPool } from './pool.js';
+import { WorkerPool, workersOf } from './pool.js';
 import { asReadError } from './scratch-error.js';
 
 /**
@@ -28,7 +28,7 @@ import { asReadError } from './scratch-error.js';
  */
 export async function diff(options: DiffOptions): Promise<DiffResult> {
   throwIfAborted(options.signal);
-  const run = new DiffRun(options, await WorkerPool.start(options.workers ?? availableWorkers()));
+  const run = new DiffRun(options, await WorkerPool.start(workersOf(options)));
   try {
     return await run.compare();
   } catch (error) {

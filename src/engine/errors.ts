@@ -146,6 +146,12 @@ export function systemErrorText(error: unknown): string {
   return /^E[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? message;
 }
 
+/** The value of an option, if it is a whole number from `least` to `most`. @throws USAGE */
+export function wholeNumber(option: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new SnapshotError('USAGE', `${option} must be a whole number from ${least} to ${most}, not ${value}`);
+}
+
 /** Throws `INTERRUPTED` if the signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw interrupted();

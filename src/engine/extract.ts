@@ -25,7 +25,7 @@ import { type Journal, type Rename, readJournal } from './journal.js';
 import { requireOfExtraction } from './journal-bounds.js';
 import { type OpenedArchive, openArchive } from './opened-archive.js';
 import { giveTo, MadeDirectories, ownerOf } from './ownership.js';
-import { availableWorkers, WorkerPool } from './pool.js';
+import { WorkerPool, workersOf } from './pool.js';
 import { syncFileSystem } from './system-tools.js';
 import { chooseRuns } from './take/chosen-runs.js';
 import { asExtractError } from './take/extract-error.js';
@@ -49,7 +49,7 @@ export async function extract(options: ExtractOptions): Promise<ExtractResult> {
   let unlock = async () => {};
   let run: ExtractRun | null = null;
   try {
-    const pool = await WorkerPool.start(options.workers ?? availableWorkers());
+    const pool = await WorkerPool.start(workersOf(options));
     run = new ExtractRun({ options, asked, ground, made, pool });
     if (options.dryRun === true) await run.sayUnfinished();
     else {

@@ -9,10 +9,13 @@ import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Tasks } from '../workers/tasks.js';
-import { interrupted, SnapshotError, systemErrorCode } from './errors.js';
+import { interrupted, SnapshotError, systemErrorCode, wholeNumber } from './errors.js';
 
 /** Where Node.js tells of each thread that it has made. */
 const THREADS_MADE = 'worker_threads';
+
+/** Most threads of a pool. */
+const MOST_WORKERS = 1024;
 
 /** Most memory for the JavaScript heap of a thread. */
 const HEAP_MIB = 256;
@@ -142,8 +145,13 @@ function asThreadError(error: unknown): unknown {
   });
 }
 
+/** The number of threads that is asked for, or as many as there are processors for. @throws USAGE */
+export function workersOf({ workers = availableWorkers() }: { workers?: number }): number {
+  return wholeNumber('workers', workers, 1, MOST_WORKERS);
+}
+
 /** The processors this process may use: its affinity, and its cgroup's quota where that is less. */
-export function availableWorkers(): number {
+function availableWorkers(): number {
   return Math.max(1, Math.min(availableParallelism(), cgroupQuota() ?? Number.POSITIVE_INFINITY));
 }
 

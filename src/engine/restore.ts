@@ -51,7 +51,7 @@ import { datastoreOf, type Judgement, judge, type RestoreRequest, relocationOf }
 import { type OpenedArchive, openArchive } from './opened-archive.js';
 import { RESTORE_PARTS, type RestoreOptions, type RestorePart, type RestoreResult } from './options.js';
 import { giveTo, MadeDirectories, type Owner, ownerOf } from './ownership.js';
-import { availableWorkers, WorkerPool } from './pool.js';
+import { WorkerPool, workersOf } from './pool.js';
 import { datastoreSearch, recoverFirst, requireNothingUnfinished } from './recovery.js';
 import { syncFileSystem } from './system-tools.js';
 import { DeferredEntries, StagingTree } from './workspace/index.js';
@@ -63,6 +63,7 @@ import { DeferredEntries, StagingTree } from './workspace/index.js';
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const started = performance.now();
+  const workers = workersOf(options);
   const home = resolve(options.home ?? defaultHome());
   const parts = new Set<RestorePart>(options.only ?? RESTORE_PARTS);
   const emit = (event: RestoreEvent) => options.onEvent?.(event);
@@ -86,7 +87,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
       }
     }
     const archive = await openArchive(options.input, options.signal ?? new AbortController().signal);
-    const pool = await WorkerPool.start(options.workers ?? availableWorkers()).catch(async (error: unknown) => {
+    const pool = await WorkerPool.start(workers).catch(async (error: unknown) => {
       await archive.handle.close();
       throw error;
     });

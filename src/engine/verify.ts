@@ -17,7 +17,7 @@ import { Examination } from './examination.js';
 import { Extraction } from './extraction.js';
 import { defaultHome } from './install/index.js';
 import { judgeArchive, openInput } from './opened-archive.js';
-import { availableWorkers, WorkerPool } from './pool.js';
+import { WorkerPool, workersOf } from './pool.js';
 import { ReplayGround } from './replay-ground.js';
 import { asReadError } from './scratch-error.js';
 import type { Verdict, VerifyEvent, VerifyOptions, VerifyProgress, VerifyResult } from './verify-options.js';
@@ -49,7 +49,7 @@ const OF_THE_ARCHIVE: Partial<Record<SnapshotError['code'], Exclude<Verdict['ver
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const started = performance.now();
   throwIfAborted(options.signal);
-  const run = new VerifyRun(options, await WorkerPool.start(options.workers ?? availableWorkers()));
+  const run = new VerifyRun(options, await WorkerPool.start(workersOf(options)));
   try {
     const verdicts: Verdict[] = [];
     await run.survey();

@@ -145,6 +145,16 @@ describe('lite backup', () => {
   });
 });
 
+describe('lite diff', () => {
+  test('--exclude between two archives, which have left out what they have', async () => {
+    expect(await command(['lite', 'diff', 'a.tar.gz', 'b.tar.gz', '--exclude', '*.log'])).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: 'error: --exclude goes with --live: it is what the backup was told to leave out\n',
+    });
+  });
+});
+
 describe('lite restore', () => {
   test('the archive does not come from a terminal', async () => {
     const stdin = Object.assign(Readable.from([]), { isTTY: true });

@@ -86,6 +86,8 @@ async function runDiff(
       'leoflow lite diff <archive> <other>, or leoflow lite diff <archive> --live',
     );
   }
+  if (flags.exclude !== undefined && !live)
+    throw new UsageError('--exclude goes with --live: it is what the backup was told to leave out');
   const exclude = await readExcludes(flags.exclude ?? [], around.stdin);
   const named = required('the name of an archive', null);
   const options: Omit<DiffOptions, 'signal' | 'onEvent'> = {

@@ -68,6 +68,7 @@ async function runSetup(flags: SetupFlags, around: Surroundings): Promise<number
     const options: SetupOptions = {
       ...placeOptions(flags, around.env),
       ...(workspace !== undefined && { workspace }),
+      signal,
     };
     if (dryRun) return setup({ ...options, dryRun, onEvent });
     if (json || !canAsk(around)) return setup({ ...options, onEvent });

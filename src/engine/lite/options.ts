@@ -14,6 +14,8 @@ export interface SetupOptions {
   pgBin?: string;
   /** Say what would be made, make nothing. Default: false. */
   dryRun?: boolean;
+  /** Stops it, up to the moment when something is made: the promise rejects with `INTERRUPTED`. */
+  signal?: AbortSignal;
   /** Receives notes, synchronously; it must not throw. */
   onEvent?: (event: SetupEvent) => void;
 }

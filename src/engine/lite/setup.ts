@@ -11,7 +11,7 @@ import { access, constants, lchown, lstat, readlink, rename, stat, symlink, unli
 import { basename, delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { createdAt, openPrivate, syncDirectory, temporaryName } from '../archive/index.js';
 import { findPrograms, PROGRAMS, type ProgramDirectory, pgdataOf, requireShortSocket } from '../datastore/index.js';
-import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
+import { SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from '../errors.js';
 import {
   configString,
   defaultHome,
@@ -41,10 +41,11 @@ const ADMIN_EMAIL = 'admin@leoflow.local';
  * Makes an install, without a datastore: `runLite()` makes that.
  *
  * @throws SnapshotError, see {@link ErrorCode}: `SETUP_CONFLICT`, `SETUP_FAILED`, `WORKSPACE_UNSAFE`, `CONFIG_INVALID`, `CONFIG_UNREADABLE`,
- *   `TOOL_NOT_FOUND`, `CLUSTER_START`, `CLUSTER_PROVISION`, `INSTALL_BUSY`, `RECOVERY_NEEDED`, `USAGE`
+ *   `TOOL_NOT_FOUND`, `CLUSTER_START`, `CLUSTER_PROVISION`, `INSTALL_BUSY`, `RECOVERY_NEEDED`, `USAGE`, `INTERRUPTED`
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const started = performance.now();
+  throwIfAborted(options.signal);
   const home = resolve(options.home ?? defaultHome());
   const dryRun = options.dryRun === true;
   const owner = await ownerOf(home);
@@ -61,6 +62,8 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     if (await isRootsOwn(home)) {
       options.onEvent?.({ type: 'note', message: `${ROOT_REFUSED}: ${rootAdvice('leoflow setup')}` });
     }
+    // Making it takes no time that anybody would wait for.
+    throwIfAborted(options.signal);
     const adminPassword = dryRun ? null : await make(plan, { owner, made });
     const { workspace, adminEmail, postgres, isNew } = plan;
     const [missing, present] = [plan.parts.filter(({ there }) => !there), plan.parts.filter(({ there }) => there)];
@@ -115,8 +118,8 @@ async function judge(home: string, options: SetupOptions): Promise<Plan> {
       hint: 'move it away, or name another directory with --workspace <dir>',
     });
   }
-  const { pgBin } = options;
-  const postgres = await findPrograms({ home, ...(pgBin !== undefined && { pgBin }) });
+  const { pgBin, signal } = options;
+  const postgres = await findPrograms({ home, pgBin, signal });
   const bin = ownBin(home);
   const needsLinks = postgres.directory !== bin;
   const parts = [
