@@ -13,9 +13,17 @@ export type BackupPhase = 'prepare' | 'pack' | 'dump' | 'checksums' | 'finish';
  * - `changed`: a file changed while it was read; the archive holds what was read
  * - `not-utf8`: a name that is not UTF-8, left out
  * - `special-file`: a socket, FIFO or device, skipped
+ * - `ignore-file`: a `.leoflowignore` that is a link, for example, and counts as none
  * - `still-running`: the datastore that was started for the backup could not be stopped
  */
-export type WarningCode = 'unreadable' | 'vanished' | 'changed' | 'not-utf8' | 'special-file' | 'still-running';
+export type WarningCode =
+  | 'unreadable'
+  | 'vanished'
+  | 'changed'
+  | 'not-utf8'
+  | 'special-file'
+  | 'ignore-file'
+  | 'still-running';
 
 /** Something about one path that the user should know. `incomplete` ones make the backup incomplete (exit status 3). */
 export interface Warning {

@@ -110,7 +110,7 @@ describe('.leoflowignore', () => {
     ]);
   });
 
-  test('one that is no file, or too large to be one, means nothing', async () => {
+  test('one that is no file, or too large to be one, means nothing, and a warning says so', async () => {
     const { home, workspace, dsn } = install.another();
     put(join(workspace, 'a', '.leoflowignore', 'x'));
     put(join(workspace, 'b', '.leoflowignore'), `x\n${'#'.repeat(1 << 20)}`);
@@ -118,7 +118,17 @@ describe('.leoflowignore', () => {
     mkdirSync(join(workspace, 'c'));
     symlinkSync('../b/.leoflowignore', join(workspace, 'c', '.leoflowignore'));
     put(join(workspace, 'c', 'x'));
-    const { names } = await backUp({ home, dsn });
+    const { names, result } = await backUp({ home, dsn });
+    const warning = (directory: string, what: string) => ({
+      code: 'ignore-file',
+      path: join(workspace, directory, '.leoflowignore'),
+      message: `it is ${what}, so nothing is left out because of it`,
+      incomplete: false,
+    });
+    expect(result).toMatchObject({
+      incomplete: false,
+      warnings: [warning('a', 'no regular file'), warning('b', 'over 1 MiB long'), warning('c', 'no regular file')],
+    });
     expect(names).toEqual(
       expect.arrayContaining(['a/.leoflowignore/x', 'b/x', 'b/.leoflowignore', 'c/x', 'c/.leoflowignore']),
     );

@@ -66,9 +66,10 @@ export function backupCommand({ around, finish }: CommandContext): Command {
       ).argParser(required('--output')),
     )
     .addOption(
-      new Option('--exclude <pattern>', 'leave out what matches, in .gitignore syntax; repeatable').argParser(
-        (pattern: string) => void excludes.push(excludePattern(pattern)),
-      ),
+      new Option(
+        '--exclude <pattern>',
+        'leave out what matches, in .gitignore syntax, as .leoflowignore files do; repeatable',
+      ).argParser((pattern: string) => void excludes.push(excludePattern(pattern))),
     )
     .addOption(
       new Option('--exclude-from <file|->', 'read such patterns from a file, one per line; repeatable').argParser(

@@ -7,7 +7,7 @@ import { ENTRY } from './names.js';
 import { damaged } from './tar-reader.js';
 
 /** There are a handful; more than this nobody has, and they are held in memory. */
-const MAX_NAMES = 10_000;
+export const MAX_BESIDE_NAMES = 10_000;
 const KNOWN: ReadonlySet<string> = new Set(Object.values(ENTRY));
 
 /** Takes each name once. */
@@ -17,8 +17,8 @@ export class BesideNames {
   /** @param name without a slash at its end @throws ARCHIVE_DAMAGED where it has come before, or too many have */
   add(name: string): void {
     if (this.#names.has(name)) throw damaged(`there is more than one ${KNOWN.has(name) ? name : quoted(name)} in it`);
-    if (this.#names.size === MAX_NAMES)
-      throw damaged(`there are more than ${MAX_NAMES} entries beside the workspace in it`);
+    if (this.#names.size === MAX_BESIDE_NAMES)
+      throw damaged(`there are more than ${MAX_BESIDE_NAMES} entries beside the workspace in it`);
     this.#names.add(name);
   }
 }

@@ -1,5 +1,5 @@
 /** The format: what an archive is made of. See docs/format.md. */
-export { BesideNames } from './beside-names.js';
+export { BesideNames, MAX_BESIDE_NAMES } from './beside-names.js';
 export { checksumLine } from './checksums.js';
 export {
   concatRecords,

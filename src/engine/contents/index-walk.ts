@@ -8,6 +8,7 @@ import {
   damaged,
   ENTRY,
   type IndexLine,
+  MAX_BESIDE_NAMES,
   type Member,
   padded,
   parseIndexLine,
@@ -25,8 +26,6 @@ import { isBelow } from '../workspace/index.js';
 const LISTED_RULES = 1000;
 /** Lines that speak of no entry and no member: nobody has more rules than this, and without a limit they could go on forever. */
 const MAX_OTHER_LINES = 100_000;
-/** Entries beside the workspace; there are a handful. */
-const MAX_TOP_ENTRIES = 1000;
 
 /** Takes the lines of an index, one after the other. */
 export class IndexWalk {
@@ -123,7 +122,7 @@ export class IndexWalk {
       return name as ArchivePath;
     }
     const isOwn = place.type === 'known' && place.role === 'checksums';
-    if (isOwn || name === ENTRY.index || this.#top.has(name) || this.#top.size === MAX_TOP_ENTRIES)
+    if (isOwn || name === ENTRY.index || this.#top.has(name) || this.#top.size === MAX_BESIDE_NAMES)
       throw this.#wrong(`has the name ${quoted(name)}, which cannot stand there`);
     const plain = place.type === 'known' ? ENTRY[place.role] : `${place.path}${isDirectory ? '/' : ''}`;
     if (name !== plain || (place.type === 'known' && kind !== 'file'))

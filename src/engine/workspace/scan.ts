@@ -151,10 +151,15 @@ class Scan {
   }
 
   #ignoreFile(directory: string, above: IgnoreChain | null): IgnoreChain | null {
-    const path = join(this.#root, directory, IGNORE_FILE);
+    const relative = join(directory, IGNORE_FILE);
+    const path = join(this.#root, relative);
     try {
       const stats = lstatSync(path);
-      if (!stats.isFile() || stats.size > IGNORE_FILE_BYTES) return above;
+      if (!stats.isFile() || stats.size > IGNORE_FILE_BYTES) {
+        const what = stats.isFile() ? 'over 1 MiB long' : 'no regular file';
+        this.#warn('ignore-file', relative, `it is ${what}, so nothing is left out because of it`, false);
+        return above;
+      }
       return { source: { directory, patterns: readFileSync(path, 'utf8') }, above };
     } catch {
       // Unreadable: reported when its own turn comes. Better too much in the archive than too little.
