@@ -1,5 +1,5 @@
 /** `leoflow uninstall`: asks, removes what is the install's, and nothing else. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -248,7 +248,6 @@ describe('it refuses', () => {
     ['/var/lib', 'the home directory .* lies in it'],
     ['/root', "it is somebody's home directory"],
   ])('the workspace %s', async (workspace, why) => {
-    if (!existsSync(workspace.replace('~', machine.user))) return;
     rename(workspace);
     expect(await refused(PURGE, 4)).toMatch(new RegExp(why));
   });
@@ -326,6 +325,52 @@ describe('it refuses', () => {
     expect(readdirSync(machine.user)).toEqual(['remote']);
   });
 
+  test('commits of a submodule that is not checked out any more', async () => {
+    const git = 'git -c user.name=x -c user.email=x@example.org -c protocol.file.allow=always';
+    const made = await machine.sh(`git init -q --bare origin && git init -q -b main part && cd part &&
+      ${git} commit -q --allow-empty -m begun && cd .. && git init -q -b main leoflow && cd leoflow &&
+      ${git} submodule --quiet add ../part lib/part && ${git} commit -q -m whole && git remote add origin ../origin && git push -q origin main &&
+      cd lib/part && ${git} commit -q --allow-empty -m 'only in the submodule' && cd ../.. && git submodule --quiet deinit -f lib/part && rm -rf ../part`);
+    expect(made.status).toBe(0);
+    expect(await refused(PURGE, 4)).toMatch(
+      /for example [0-9a-f]+ only in the submodule \(of the submodule in \S+\/\.git\/modules\/lib\/part\)/,
+    );
+  });
+
+  test('and asks git without running what a repository names', async () => {
+    const program = join(machine.user, 'program');
+    writeFileSync(program, `#!/bin/sh\ntouch ${machine.user}/has-run\nexit 1\n`, { mode: 0o755 });
+    await machine.sh(`git init -q -b main leoflow/repo && cd leoflow/repo && git config user.name x && git config user.email x@example.org &&
+      git commit -q --allow-empty -m signed && git cat-file commit HEAD | sed '/^committer/a gpgsig -----BEGIN PGP SIGNATURE-----\\n \\n x\\n -----END PGP SIGNATURE-----' > ../commit &&
+      git update-ref refs/heads/main "$(git hash-object -t commit -w ../commit)" && rm ../commit &&
+      git config log.showSignature true && git config gpg.program ${program} && git config core.fsmonitor ${program}`);
+    await machine.sh('cd leoflow/repo && git log --max-count=1');
+    expect(existsSync(join(machine.user, 'has-run'))).toBe(true);
+    await unlink(join(machine.user, 'has-run'));
+    expect(await refused(PURGE, 4)).toMatch(/for example [0-9a-f]+ signed/);
+    expect(existsSync(join(machine.user, 'has-run'))).toBe(false);
+  });
+
+  test('a workspace that is the home of somebody whom only a directory server knows', async () => {
+    const getent = join(machine.ownBin, 'getent');
+    const { uid } = lstatSync(machine.user);
+    writeFileSync(
+      getent,
+      `#!/bin/sh\n[ "$2" = ${uid} ] && echo "alice:x:${uid}:${uid}::${machine.workspace}:/bin/sh"\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    expect(await refused(PURGE, 4)).toContain(
+      `the workspace ${machine.workspace} is not removed: it is somebody's home directory`,
+    );
+    const other = await machine.sh('leoflow setup --home other --workspace leoflow');
+    expect({ status: other.status, stderr: other.stderr }).toEqual({
+      status: 4,
+      stderr: expect.stringContaining("which is somebody's home directory"),
+    });
+  });
+
   test('a history that is damaged, also inside a repository of which everything is pushed', async () => {
     await machine.sh(`git init -q --bare remote && git init -q -b main leoflow && cd leoflow && git config user.name x && git config user.email x@example.org &&
       git commit -q --allow-empty -m 'elsewhere, too' && git remote add origin ../remote && git push -q origin main &&
@@ -365,6 +410,17 @@ describe('it refuses', () => {
     rename(join(machine.user, 'flows/leoflow'));
     expect(await refused(PURGE, 1)).toContain(`cannot remove ${machine.user}/flows/leoflow: permission denied`);
     await machine.sh('chmod 755 flows');
+  });
+
+  test('a link to the home that may not be removed, and leaves the link to the workspace', async () => {
+    await machine.sh(
+      'mkdir data closed && mv leoflow data/flows && ln -s data/flows flows && ln -s ../.leoflow closed/home && chmod 555 closed',
+    );
+    rename(join(machine.user, 'flows'));
+    const text = await refused(`${PURGE} --home closed/home`, 1);
+    expect(text).toContain(`cannot remove ${machine.user}/closed/home: permission denied`);
+    expect(text).toContain('nothing was removed');
+    await machine.sh('chmod 755 closed');
   });
 });
 

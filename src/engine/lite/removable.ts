@@ -4,9 +4,11 @@
  * A workspace is any directory that somebody once named. So before one is removed it is looked through to the last file: it must hold nothing of other
  * users, nothing of other file systems, and no history that exists nowhere else (a backup leaves `.git` out, so there it is not either).
  */
-import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from '../errors.js';
 import { below } from '../install/index.js';
 import { onlyHere } from './only-here.js';
@@ -60,6 +62,9 @@ export async function judgeRemovable(candidate: Candidate): Promise<Extent> {
   return found;
 }
 
+/** How long a directory server has to say where somebody lives. */
+const GETENT_MS = 5_000;
+
 const SLASH = Buffer.from('/');
 
 type Refuse = (why: string, hint?: string) => SnapshotError;
@@ -104,14 +109,21 @@ function nullIfGone(error: unknown): null {
  * @param directory real path; nothing need be there
  */
 export async function homeIn(directory: string): Promise<string | null> {
-  for (const home of await homeDirectories()) if (home === directory || below(home, directory) !== null) return home;
+  const owner = await stat(directory).catch(() => null);
+  const homes = await homeDirectories([owner?.uid.toString(), process.geteuid?.().toString(), process.env.SUDO_USER]);
+  for (const home of homes) if (home === directory || below(home, directory) !== null) return home;
   return null;
 }
 
-/** By the names that the system has for them, and by their real paths. */
-async function homeDirectories(): Promise<Set<string>> {
-  const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
-  const homes = users.split('\n').map((line) => line.split(':')[5] ?? '');
+/**
+ * By the names that the system has for them, and by their real paths.
+ *
+ * @param users names or uids of those that have to be among them: a directory server (LDAP …) tells of a user only when asked for that one
+ */
+async function homeDirectories(users: readonly (string | undefined)[]): Promise<Set<string>> {
+  const listed = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  const asked = await Promise.all(users.map((user) => (user === undefined ? '' : passwdLine(user))));
+  const homes = [listed, ...asked].flatMap((text) => text.split('\n')).map((line) => line.split(':')[5] ?? '');
   try {
     homes.push(homedir());
   } catch {
@@ -120,6 +132,16 @@ async function homeDirectories(): Promise<Set<string>> {
   const named = homes.filter((home) => home.startsWith('/')).map((home) => home.replace(/(?<=.)\/+$/, ''));
   const real = await Promise.all(named.map((home) => realpath(home).catch(() => home)));
   return new Set([...named, ...real]);
+}
+
+/** What the system says of a user; nothing where it knows none, or cannot be asked (macOS and small containers have no `getent`). */
+async function passwdLine(user: string): Promise<string> {
+  // A name that getent could take for an option is no user's name.
+  if (user.startsWith('-')) return '';
+  return promisify(execFile)('getent', ['passwd', user], { timeout: GETENT_MS }).then(
+    ({ stdout }) => stdout,
+    () => '',
+  );
 }
 
 /** Where file systems are mounted, also a directory of the same one (which no device number tells); none where the system does not say. */

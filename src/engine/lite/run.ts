@@ -41,7 +41,7 @@ export async function runLite(options: LiteOptions = {}): Promise<LiteResult> {
       home,
       workspace,
       socket: cluster.address,
-      url: `postgres://${ROLE}@/${DATABASE}?host=${encodeURI(pgdataOf(home))}&sslmode=disable`,
+      url: `postgres://${ROLE}@/${DATABASE}?host=${encodeURIComponent(pgdataOf(home)).replaceAll('%2F', '/')}&sslmode=disable`,
       log: cluster.log,
       serverVersion: cluster.serverVersion,
       was: cluster.was,

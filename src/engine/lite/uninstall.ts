@@ -5,7 +5,7 @@
  *     stop:   the datastore, where it runs and anything goes
  *     remove: everything that goes is renamed first, so that it is gone from its place as one, and then removed
  */
-import { lstat, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { lstat, readdir, realpath, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { removeTree, temporaryName } from '../archive/index.js';
 import { clusterRuns, stopCluster } from '../datastore/index.js';
@@ -212,20 +212,19 @@ async function notesOf(home: string): Promise<string[]> {
 
 async function remove({ removals, links }: Plan): Promise<void> {
   const aside: { from: string; to: string }[] = [];
-  try {
-    for (const { path } of removals) {
-      const to = join(dirname(path), temporaryName(basename(path)));
-      await rename(path, to);
-      aside.push({ from: path, to });
+  for (const from of [...removals.map(({ path }) => path), ...links]) {
+    const to = join(dirname(from), temporaryName(basename(from)));
+    try {
+      await rename(from, to);
+    } catch (cause) {
+      const left = await putBack(aside);
+      const stays = left.length === 0 ? 'nothing was removed' : `and move ${left.join(', ')}`;
+      throw new SnapshotError('UNINSTALL_FAILED', `cannot remove ${from}: ${systemErrorText(cause)}`, {
+        hint: `run this as a user who may write to the directory around it; ${stays}`,
+        cause,
+      });
     }
-    for (const link of links) await unlink(link);
-  } catch (cause) {
-    for (const { from, to } of aside.reverse()) await rename(to, from);
-    const path = removals[aside.length]?.path ?? links[0] ?? '';
-    throw new SnapshotError('UNINSTALL_FAILED', `cannot remove ${path}: ${systemErrorText(cause)}`, {
-      hint: 'run this as a user who may write to the directory around it; nothing was removed',
-      cause,
-    });
+    aside.push({ from, to });
   }
   for (const { from, to } of aside) {
     await removeTree(to).catch((cause: unknown) => {
@@ -239,6 +238,15 @@ async function remove({ removals, links }: Plan): Promise<void> {
       );
     });
   }
+}
+
+/** @returns what could not be put back, and where it belongs: `<path> back to <path>` */
+async function putBack(aside: readonly { from: string; to: string }[]): Promise<string[]> {
+  const left: string[] = [];
+  for (const { from, to } of aside.toReversed()) {
+    await rename(to, from).catch(() => left.push(`${to} back to ${from}`));
+  }
+  return left;
 }
 
 async function isLink(path: string): Promise<boolean> {
