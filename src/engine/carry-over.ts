@@ -3,6 +3,7 @@
  */
 import { chmod, lstat, readdir, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { systemErrorCode } from './errors.js';
 import type { Move } from './journal.js';
 import { move } from './move.js';
 import { isBuiltInExclusion } from './workspace/index.js';
@@ -23,7 +24,7 @@ export async function findCarriedOver(
   const moves: Move[] = [];
   const directories = [''];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
-    const entries = await readdir(join(current, directory), { withFileTypes: true }).catch(() => []);
+    const entries = await readdir(join(current, directory), { withFileTypes: true }).catch(nothingThere);
     for (const entry of entries) {
       const path = join(directory, entry.name);
       if (isBuiltInExclusion(entry.name, entry.isDirectory())) {
@@ -69,8 +70,13 @@ export async function opened<T>({ from, to }: Move, act: () => Promise<T>): Prom
 }
 
 async function kindOf(path: string): Promise<'directory' | 'other' | 'nothing'> {
-  return lstat(path).then(
-    (stats) => (stats.isDirectory() ? 'directory' : 'other'),
-    () => 'nothing',
-  );
+  const stats = await lstat(path).catch((error: unknown) => void nothingThere(error));
+  if (stats === undefined) return 'nothing';
+  return stats.isDirectory() ? 'directory' : 'other';
+}
+
+/** Of what is not there, or may not be looked into. Any other error must not pass for that: what is not carried over can be removed. */
+function nothingThere(error: unknown): never[] {
+  if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemErrorCode(error) ?? '')) return [];
+  throw error;
 }

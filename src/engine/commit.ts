@@ -25,8 +25,9 @@ import {
   undoSwap,
 } from './datastore/index.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from './errors.js';
-import { type Journal, type Move, type Rename, removeJournal, writeJournal } from './journal.js';
+import { type Journal, journalPath, type Move, type Rename, removeJournal, writeJournal } from './journal.js';
 import { move } from './move.js';
+import { recoverCommand } from './recover-command.js';
 
 /** Where a commit takes place. */
 export interface CommitSite {
@@ -74,7 +75,7 @@ export async function commit(
   } catch (error) {
     // Who lost a server in the moment of the commit does not know on which side of it: that is looked up, too.
     const { outcome, leftOver } = await resume(site, { ...current, state: 'committing' }).catch((cause: unknown) => {
-      throw inDoubt(error, cause);
+      throw inDoubt(site, error, cause);
     });
     if (outcome === 'undone') throw error;
     return leftOver;
@@ -117,9 +118,12 @@ async function begin(site: CommitSite, journal: Journal): Promise<void> {
 
 /** Puts everything back as it was before the commit, and tidies up. What is back already stays. */
 async function undo(site: CommitSite, journal: Journal): Promise<SnapshotError | null> {
+  const { staged, aside } = stepsOf(journal);
+  for (const step of aside) await requireNotLost(site, step, staged.get(step.from));
   if (journal.databases !== null) await undoSwap(leaseOf(site), journal.databases);
   for (const step of journal.carried.toReversed()) await opened(step, () => undoCarry(step));
-  for (const step of journal.renames.toReversed()) await undoRename(step);
+  for (const step of journal.renames.toReversed())
+    await (staged.get(step.to) === step ? undoStaged(site, step) : undoAside(site, step));
   await syncDirectories(journal);
   const undone: Journal = { ...journal, state: 'undone' };
   await mark(site, undone);
@@ -144,7 +148,7 @@ async function tidy(site: CommitSite, journal: Journal): Promise<SnapshotError |
       : { paths: temporary, databases: staged };
   const failures: unknown[] = [];
   const attempt = (step: Promise<void>) => step.catch((error: unknown) => void failures.push(error));
-  for (const path of goes.paths) await attempt(removeTree(path));
+  for (const path of goes.paths) await attempt(remove(path));
   for (const name of goes.databases) await attempt(drop(site, name));
   // Only now is nobody in it any more, and what it holds is what it will hold. Where nobody can look, it stays.
   const previous = databases?.previous ?? null;
@@ -152,7 +156,13 @@ async function tidy(site: CommitSite, journal: Journal): Promise<SnapshotError |
     await attempt(dropEmptyDatabase(site.cluster, previous));
   // Where it stays, the next restore tries again, and puts its own in its place.
   if (failures.length === 0) await attempt(removeJournal(site.home));
-  return failures.length === 0 ? null : leftOver(failures);
+  return failures.length === 0 ? null : leftOver(site, failures);
+}
+
+async function remove(path: string): Promise<void> {
+  await removeTree(path).catch((error: unknown) => {
+    throw new Error(`${path} (${wordsOf(error)})`, { cause: error });
+  });
 }
 
 async function drop({ cluster }: CommitSite, name: string): Promise<void> {
@@ -179,12 +189,42 @@ async function forward({ from, to }: Move, how: (from: string, to: string) => Pr
   }
 }
 
-async function undoRename({ from, to, inode }: Rename): Promise<void> {
+/** Moves of what was staged, by their places, and moves of what stood there, out of their way. */
+function stepsOf({ renames }: Journal): { staged: ReadonlyMap<string, Rename>; aside: readonly Rename[] } {
+  const places = new Set(renames.map(({ to }) => to));
+  const aside = renames.filter(({ from }) => places.has(from));
+  const isAside = new Set(aside);
+  return { staged: new Map(renames.filter((step) => !isAside.has(step)).map((step) => [step.to, step])), aside };
+}
+
+/**
+ * Refuses to undo anything where what has to come back is gone: then what has taken its place may be the only one left.
+ *
+ * @param instead the move of that
+ * @throws RECOVERY_FAILED
+ */
+async function requireNotLost({ home }: CommitSite, { from, to }: Rename, instead: Rename | undefined): Promise<void> {
+  if (await exists(to)) return;
+  const there = await inodeOf(from);
+  if (there !== null && there !== instead?.inode) return;
+  throw new SnapshotError('RECOVERY_FAILED', `what was at ${from} is not there any more, nor at ${to}`, {
+    hint: `put it back under one of these names, then run: ${recoverCommand(home)}; where it is gone for good, remove ${await journalPath(home)} and restore again. Nothing was changed`,
+  });
+}
+
+async function undoStaged(site: CommitSite, { from, to, inode }: Rename): Promise<void> {
   // Something else stands there where this step was not done, or is undone already.
   if ((await inodeOf(to)) !== inode) return;
-  if (await exists(from)) throw notAsLeft(from, to);
+  if (await exists(from)) throw notAsLeft(site, from, to);
   // What was staged goes back to its directory, which others may have swept away as a dead process's.
   await mkdir(dirname(from), { recursive: true, mode: 0o700 });
+  await move(to, from);
+}
+
+async function undoAside(site: CommitSite, { from, to, inode }: Rename): Promise<void> {
+  // It is in its place where this step was not done, or is undone already. What stands at the other name, which nobody else uses, is it, whatever its inode.
+  if (!(await exists(to)) || (await inodeOf(from)) === inode) return;
+  if (await exists(from)) throw notAsLeft(site, from, to);
   await move(to, from);
 }
 
@@ -230,24 +270,24 @@ function wordsOf(error: unknown): string {
   return error instanceof SnapshotError ? error.message : systemErrorText(error);
 }
 
-function notAsLeft(from: string, to: string): SnapshotError {
+function notAsLeft({ home }: CommitSite, from: string, to: string): SnapshotError {
   return new SnapshotError('RECOVERY_FAILED', `cannot move ${to} back to ${from}: something is there again`, {
-    hint: 'move it out of the way, then run: leoflow lite restore --recover',
+    hint: `move it out of the way, then run: ${recoverCommand(home)}`,
   });
 }
 
-function inDoubt(error: unknown, cause: unknown): SnapshotError {
+function inDoubt({ home }: CommitSite, error: unknown, cause: unknown): SnapshotError {
   const message = `the commit failed, and could not be undone: ${wordsOf(cause)}. It failed because ${wordsOf(error)}`;
   return new SnapshotError('RECOVERY_FAILED', message, {
-    hint: 'see to what stands in the way, then run: leoflow lite restore --recover',
+    hint: `see to what stands in the way, then run: ${recoverCommand(home)}`,
     cause: error,
   });
 }
 
-function leftOver(errors: readonly unknown[]): SnapshotError {
+function leftOver({ home }: CommitSite, errors: readonly unknown[]): SnapshotError {
   const words = errors.map(wordsOf).join('; ');
   return new SnapshotError('RECOVERY_FAILED', `something is left over that could not be removed: ${words}`, {
-    hint: 'remove it by hand, or see to what stands in the way and run: leoflow lite restore --recover',
+    hint: `remove it by hand, or see to what stands in the way and run: ${recoverCommand(home)}`,
     cause: errors[0],
   });
 }

@@ -11,6 +11,7 @@ import {
   leaseCluster,
   requireNoSessions,
   requirePsqlWithRestrict,
+  requireReplayInPlace,
   requireServerFor,
   requireStartable,
 } from './datastore/index.js';
@@ -232,6 +233,7 @@ async function judgeDatastore(
     if (state === 'stopped') looked.holds = stateOf({ ...(await inspectCluster(search)), state: 'running' });
     looked.datastore = datastoreOf(lease);
     await judgeState(looked.holds);
+    if (touched && !lease.maySwap) await requireReplayInPlace(lease, signal);
     if (touched && options.force !== true && lease.liveExists) await requireNoSessions(lease, signal);
     return looked;
   } finally {

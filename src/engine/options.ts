@@ -139,7 +139,7 @@ export interface RestoreResult {
   parts: readonly RestorePart[];
   /** Names of the files of the config that were restored; an archive need not have a setup.json. */
   config: string[];
-  /** Null where the part was not restored or is not in the archive. */
+  /** Null where the part was not restored. */
   workspace: {
     /** Absolute path of where it went. */
     path: string;

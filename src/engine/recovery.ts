@@ -16,6 +16,7 @@ import { type Journal, readJournal } from './journal.js';
 import { requireOfRestore } from './journal-bounds.js';
 import type { RecoverOptions, RecoverResult } from './options.js';
 import { realPath } from './real-path.js';
+import { recoverCommand } from './recover-command.js';
 
 /**
  * Finishes or undoes a restore that was broken off in its commit.
@@ -60,7 +61,7 @@ export async function requireNothingUnfinished(home: string): Promise<void> {
   const journal = await readJournal(home);
   if (journal === null || journal.state !== 'committing') return;
   throw new SnapshotError('RECOVERY_NEEDED', `a restore to ${home} was broken off in its commit`, {
-    hint: 'finish or undo it first: leoflow lite restore --recover',
+    hint: `finish or undo it first: ${recoverCommand(home)}`,
   });
 }
 

@@ -12,7 +12,7 @@
  * See docs/restore.md.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -21,6 +21,7 @@ import {
   ChecksumLedger,
   clearStaleTemporaries,
   createdAt,
+  damaged,
   openPrivate,
   quoted,
   removeTree,
@@ -52,6 +53,7 @@ import { type OpenedArchive, openArchive } from './opened-archive.js';
 import { RESTORE_PARTS, type RestoreOptions, type RestorePart, type RestoreResult } from './options.js';
 import { giveTo, MadeDirectories, type Owner, ownerOf } from './ownership.js';
 import { WorkerPool, workersOf } from './pool.js';
+import { mountsIn, requireStillFree, whyKept } from './previous-workspace.js';
 import { datastoreSearch, recoverFirst, requireNothingUnfinished } from './recovery.js';
 import { syncFileSystem } from './system-tools.js';
 import { DeferredEntries, StagingTree } from './workspace/index.js';
@@ -150,7 +152,8 @@ class RestoreRun {
   readonly #stop = new AbortController();
   readonly #pool: WorkerPool;
   readonly #temporaries: string[] = [];
-  readonly #previous: RestoreResult['previous'] = [];
+  #previous: RestoreResult['previous'] = [];
+  readonly #discarded: string[] = [];
   #cluster: ClusterLease | null = null;
   #database: StagedDatabase | null = null;
   #extraction: Extraction | null = null;
@@ -174,8 +177,9 @@ class RestoreRun {
   async stage(judgement: Judgement): Promise<Staged> {
     const { parts, options, signal } = this.request;
     const real = options.dryRun !== true;
-    const tree = real && parts.has('workspace') ? await this.#stagingTree(judgement.workspace) : null;
+    // First, as the workspace may lie in it.
     if (real) await this.#context.made.make(this.request.home, 0o700);
+    const tree = real && parts.has('workspace') ? await this.#stagingTree(judgement.workspace) : null;
     const scratch = tree === null ? tmpdir() : dirname(tree);
     const ledger = new ChecksumLedger(scratch);
     const deferred = new DeferredEntries(scratch);
@@ -201,6 +205,7 @@ class RestoreRun {
       );
       const database = await this.#bothOrNeither(extracted, dump?.staged ?? Promise.resolve(null));
       throwIfAborted(signal);
+      if (parts.has('workspace')) this.#requireWorkspace(extraction, deferred);
       const relocation = relocationOf(this.#archive, extraction, judgement.own, this.request);
       const { strangeCommand } = relocation;
       if (strangeCommand !== null) {
@@ -227,8 +232,11 @@ class RestoreRun {
   async commit(judgement: Judgement, staged: Staged): Promise<void> {
     const { home, options } = this.request;
     const started = new Date();
+    if (staged.tree !== null && options.force !== true) await requireStillFree(judgement.workspace);
     const { renames, carried } = await this.#moves(judgement, staged, started);
     this.#carriedOver = carried.length;
+    const { workspace } = judgement;
+    const kept = staged.tree === null ? null : await this.#lookAtPrevious(workspace, carried);
     const databases = this.#swapNames(staged, started);
     const journal: Journal = {
       version: 1,
@@ -240,7 +248,7 @@ class RestoreRun {
       transaction: null,
       datastore: this.#cluster?.datastore.connection.address ?? null,
       temporary: [...this.#temporaries],
-      discard: this.#discard(databases),
+      discard: this.#discard(databases, kept === null ? null : workspace),
     };
     const endSessions = options.force === true;
     const inPlace = this.#dumpFile;
@@ -254,6 +262,7 @@ class RestoreRun {
         }),
       });
       if (leftOver !== null) this.#note(`everything is in place, but ${leftOver.message}; ${leftOver.hint}`);
+      if (kept !== null) this.#note(kept);
       await this.#listPrevious(databases);
     } catch (error) {
       this.handedOver = error instanceof SnapshotError && error.code === 'RECOVERY_FAILED';
@@ -266,21 +275,30 @@ class RestoreRun {
     const { files, bytes, dumpBytes } = staged.extraction.progress;
     const dryRun = options.dryRun === true;
     const discards = options.discardPrevious === true;
-    const replaced = dryRun ? judgement.inTheWay : this.#previous;
     const datastore = this.#cluster === null ? judgement.datastore : datastoreOf(this.#cluster);
+    const config = configFiles(staged.relocation).map(({ name }) => name);
+    if (dryRun) {
+      const brought = new Set(config.map((name) => join(home, name)));
+      for (const one of judgement.inTheWay) {
+        // A file of the config that the archive does not have stays.
+        if (isConfigFile(one.what, home) && !brought.has(one.what)) continue;
+        if (discards) this.#discarded.push(one.what);
+        else this.#previous.push(one);
+      }
+    }
     return {
       dryRun,
       manifest: this.#archive.manifest,
       home,
       parts: RESTORE_PARTS.filter((part) => parts.has(part)),
-      config: configFiles(staged.relocation).map(({ name }) => name),
+      config,
       workspace: parts.has('workspace')
         ? { path: judgement.workspace, files, directories: staged.directories, links: staged.links, bytes }
         : null,
       datastore: parts.has('datastore') ? { ...datastore, bytes: dumpBytes } : null,
       changes: parts.has('config') ? staged.relocation.changes : [],
-      previous: discards ? [] : replaced,
-      discarded: discards ? replaced.map(({ what }) => what) : [],
+      previous: this.#previous,
+      discarded: this.#discarded,
       carriedOver: this.#carriedOver,
       durationMs,
       workers: this.#pool.workers,
@@ -330,6 +348,7 @@ class RestoreRun {
       this.#temporaries.push(staging);
       await mkdir(staging, { mode: 0o700 });
       await mkdir(tree);
+      await requireSteadyInode(tree);
     } catch (cause) {
       throw new SnapshotError(
         'STAGING_WRITE',
@@ -421,19 +440,48 @@ class RestoreRun {
     return { staged: database.name, live, previous: liveExists ? previousName(live, now) : null };
   }
 
-  /** What is removed once the commit is done: all that was replaced, if so asked. */
-  #discard(databases: SwapNames | null): Journal['discard'] {
+  /**
+   * What is removed once the commit is done: all that was replaced, if so asked.
+   *
+   * @param kept the workspace, where its previous tree is kept all the same
+   */
+  #discard(databases: SwapNames | null, kept: string | null): Journal['discard'] {
     if (this.request.options.discardPrevious !== true) return { paths: [], databases: [] };
     const database = databases?.previous ?? null;
-    return { paths: this.#previous.map(({ where }) => where), databases: database === null ? [] : [database] };
+    const paths = this.#previous.filter(({ what }) => what !== kept).map(({ where }) => where);
+    return { paths, databases: database === null ? [] : [database] };
   }
 
-  /** Lists the previous database: where it is kept, unless it was empty and is gone; where it is to go, once it is gone. */
+  /** Looks at the workspace that is about to go aside. @returns why it is kept there although it was to be removed; null where nothing speaks against that */
+  async #lookAtPrevious(workspace: string, carried: readonly Move[]): Promise<string | null> {
+    for (const mount of await mountsIn(workspace)) {
+      this.#note(`the file system mounted at ${mount} goes aside with the workspace`);
+    }
+    const { options, signal } = this.request;
+    return options.discardPrevious === true ? whyKept({ workspace, input: options.input, carried, signal }) : null;
+  }
+
+  /** Sorts what was replaced by whether it is there still, as far as that can be told, and adds the database: an empty one is gone unasked. */
   async #listPrevious(databases: SwapNames | null): Promise<void> {
+    const discards = this.request.options.discardPrevious === true;
+    const replaced = this.#previous;
+    this.#previous = [];
+    for (const one of replaced) {
+      if (discards && (await inodeOf(one.where)) === null) this.#discarded.push(one.what);
+      else this.#previous.push(one);
+    }
     if (this.#cluster === null || databases === null || databases.previous === null) return;
     const isThere = await databaseExists(this.#cluster, databases.previous).catch(() => true);
-    if (isThere !== (this.request.options.discardPrevious === true))
-      this.#previous.push({ what: `database ${databases.live}`, where: `database ${databases.previous}` });
+    const what = `database ${databases.live}`;
+    if (isThere) this.#previous.push({ what, where: `database ${databases.previous}` });
+    else if (discards) this.#discarded.push(what);
+  }
+
+  /** @throws ARCHIVE_DAMAGED where an archive of ours has none; others have no entry for one that is empty */
+  #requireWorkspace({ progress }: Extraction, { directories, links }: DeferredEntries): void {
+    if (progress.files + directories + links > 0) return;
+    if (this.#archive.manifest.checksums !== undefined) throw damaged('there is no workspace in it');
+    this.#note('there is nothing of a workspace in the archive: an empty one takes the place of what is there');
   }
 
   async #replayInPlace(
@@ -443,6 +491,20 @@ class RestoreRun {
     if (this.#cluster === null) return;
     await replayInPlace(this.#cluster, createReadStream(file), options);
   }
+}
+
+/** A commit knows by their inodes what it has moved, should it be broken off. Some file systems make them up from names. */
+async function requireSteadyInode(directory: string): Promise<void> {
+  const [elsewhere, inode] = [`${directory}.moved`, await inodeOf(directory)];
+  await rename(directory, elsewhere);
+  const isSteady = (await inodeOf(elsewhere)) === inode;
+  await rename(elsewhere, directory);
+  if (!isSteady)
+    throw new Error('on this file system a directory that is moved is not known again, so nothing could be undone');
+}
+
+function isConfigFile(path: string, home: string): boolean {
+  return ['config.yaml', 'setup.json'].some((name) => path === join(home, name));
 }
 
 /** The files of the config that are restored. */

@@ -37,6 +37,17 @@ async function failing(line: string, status: number): Promise<string> {
 const socket = () => join(machine.home, 'pgdata/.s.PGSQL.5432');
 
 describe('leoflow lite', () => {
+  test('says an address that psql takes, whatever the home is called', async () => {
+    const home = `--home 'a&b #1'`;
+    expect((await machine.sh(`leoflow setup ${home} --workspace flows`)).status).toBe(0);
+    const lite = machine.start(`exec leoflow lite ${home}`);
+    await until(() => lite.said().includes('Ctrl-C stops it'), 'the datastore to run');
+    const uri = /postgres:\S+/.exec(lite.said())?.[0];
+    expect(await machine.sh(`psql -XAt '${uri}' -c 'SELECT current_user'`)).toMatchObject({ stdout: 'leoflow\n' });
+    lite.child.kill('SIGINT');
+    expect(await lite.ended).toMatchObject({ status: 0 });
+  });
+
   test('makes the datastore, says where it listens and that this is all, and makes no schema of its own', async () => {
     const lite = await machine.lite();
     expect(lite.said()).toContain(`  socket     ${socket()}\n`);

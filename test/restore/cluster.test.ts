@@ -278,6 +278,24 @@ describe('a server that somebody else runs', () => {
       expect(await databases()).toEqual(['leoflow_dev', 'managed', 'postgres', 'tenancy']);
     });
 
+    test('is refused before anything is written, where the role could reach further', async () => {
+      await server.psql('ALTER ROLE tenant CREATEROLE', 'postgres');
+      try {
+        for (const dryRun of [true, false]) {
+          const phases: string[] = [];
+          const onEvent = (event: { type: string; phase?: string }) => void phases.push(event.phase ?? '');
+          await expect(restore({ ...requestOf('tenant', 'tenancy'), dryRun, onEvent })).rejects.toMatchObject({
+            code: 'REPLAY_UNSAFE',
+            message: expect.stringContaining('allowed to create roles'),
+          });
+          expect(phases).toEqual(['judge']);
+        }
+      } finally {
+        await server.psql('ALTER ROLE tenant NOCREATEROLE', 'postgres');
+      }
+      expect(await state()).toEqual({ database: 'old', file: 'old' });
+    });
+
     test('is as it was where the replay fails, and so is all the rest', async () => {
       const before = { home: contentOf(home), workspace: look(workspace) };
       const input = withDump(join(source.out, 'fails.tar.gz'), failing);

@@ -1,9 +1,11 @@
 /** Restores that are killed, at every step; and their recovery, which is killed, too. See docs/restore.md, "Recovery". */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../support/cli.js';
 import { startCluster } from '../support/postgres.js';
+import { look } from '../support/tree.js';
 import { backup, COMMIT, recover, restore, runRecovery, runRestore, start } from './faults.js';
 import { disconnectAll, freezeDatabases } from './sessions.js';
 import { Trial } from './trial.js';
@@ -119,7 +121,7 @@ describe('a restore that is killed', () => {
       code: 'RECOVERY_NEEDED',
       kind: 'refused',
       message: `a restore to ${home} was broken off in its commit`,
-      hint: 'finish or undo it first: leoflow lite restore --recover',
+      hint: `finish or undo it first: leoflow lite restore --recover --home ${home}`,
     });
     const { notes } = await runRestore(request, { base });
     expect(notes).toEqual(['an earlier restore that was broken off in its commit was undone first']);
@@ -152,10 +154,42 @@ describe('what stands in the way of a recovery', () => {
     await expect(recover({ home })).rejects.toMatchObject({
       code: 'RECOVERY_FAILED',
       message: expect.stringMatching(/^cannot move \S+\.before-restore-\S+ back to \S+: something is there again$/),
-      hint: 'move it out of the way, then run: leoflow lite restore --recover',
+      hint: `move it out of the way, then run: leoflow lite restore --recover --home ${home}`,
     });
     rmdirSync(workspace);
     renameSync(`${workspace}.mine`, workspace);
+    expect((await recover({ home })).outcome).toBe('undone');
+    await trial.unchanged();
+  });
+
+  test('is the loss of what has to come back: nothing is touched, as the new one may be all that is left', async () => {
+    const { home, base, workspace } = trial.install;
+    await trial.attempt({ ...COMMIT.beforeSwap, signal: 'SIGKILL' });
+    for (const [place, name] of [
+      [dirname(workspace), `${basename(workspace)}.before-restore-`],
+      [home, 'config.yaml.before-restore-'],
+    ] as const) {
+      const aside = readdirSync(place).find((one) => one.startsWith(name)) ?? '';
+      renameSync(join(place, aside), join(base, 'lost'));
+      const before = look(workspace);
+      await expect(recover({ home })).rejects.toMatchObject({
+        code: 'RECOVERY_FAILED',
+        message: `what was at ${join(place, name.replace('.before-restore-', ''))} is not there any more, nor at ${join(place, aside)}`,
+        hint: expect.stringMatching(
+          /^put it back under one of these names, then run: leoflow lite restore --recover .*Nothing was changed$/,
+        ),
+      });
+      expect(look(workspace)).toEqual(before);
+      expect(trial.isBrokenOff).toBe(true);
+      renameSync(join(base, 'lost'), join(place, aside));
+    }
+    // A copy of it is as good: another inode, under a name that nobody else uses.
+    const [aside = ''] = readdirSync(dirname(workspace)).filter((one) =>
+      one.startsWith(`${basename(workspace)}.before-restore-`),
+    );
+    execFileSync('cp', ['-a', join(dirname(workspace), aside), join(base, 'copy')]);
+    rmSync(join(dirname(workspace), aside), { recursive: true });
+    renameSync(join(base, 'copy'), join(dirname(workspace), aside));
     expect((await recover({ home })).outcome).toBe('undone');
     await trial.unchanged();
   });

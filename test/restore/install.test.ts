@@ -18,13 +18,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { RestoreEvent } from '../../src/index.js';
 import { untar } from '../support/archive.js';
 import { underModes } from '../support/cli.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
 import { look, put } from '../support/tree.js';
 import { COMMIT, type Fault, recover, restore, runRestore, start } from './faults.js';
-import { type FreshPlace, freshPlace, REFERENCE, repacked, setUp } from './fresh-place.js';
+import { type FreshPlace, freshPlace, REFERENCE, repacked, setUp, withManifest } from './fresh-place.js';
 import { Trial } from './trial.js';
 
 const read = (...path: string[]) => readFileSync(join(...path), 'utf8');
@@ -175,6 +176,54 @@ describe('the install of somebody else, on another machine', () => {
     await restore({ ...filesOnly() });
     expect(lstatSync(join(place.home, 'config.yaml')).mode & 0o777).toBe(0o600);
     expect(lstatSync(place.home).mode & 0o777).toBe(0o700);
+  });
+
+  test('keeps them to its owner, too, where the workspace lies in the home', async () => {
+    const input = withManifest(join(place.base, 'x.tar.gz'), (manifest) => ({
+      ...manifest,
+      source: { home: '/home/alice/.leoflow', workspace: '/home/alice/.leoflow/flows' },
+    }));
+    const { workspace } = await restore({ ...filesOnly(), input, workspace: join(place.home, 'flows') });
+    expect(workspace?.path).toBe(join(place.home, 'flows'));
+    expect(lstatSync(place.home).mode & 0o777).toBe(0o700);
+  });
+
+  test('replaces nothing that came into its place while it was staged', async () => {
+    const workspace = join(place.base, 'leoflow');
+    const onEvent = (event: RestoreEvent) => {
+      if (event.type !== 'phase' || event.phase !== 'stage') return;
+      mkdirSync(workspace);
+      writeFileSync(join(workspace, 'mine'), 'x');
+    };
+    await expect(restore({ ...filesOnly(), onEvent })).rejects.toMatchObject({
+      code: 'INSTALL_EXISTS',
+      message: `something came into the way of the restore meanwhile: the workspace ${workspace} holds mine`,
+    });
+    expect(place.names()).toEqual({ base: ['leoflow'], home: [] });
+    expect(readdirSync(workspace)).toEqual(['mine']);
+  });
+
+  test('and a dry run names no file as replaced that the archive does not have', async () => {
+    setUp(place);
+    const input = repacked(join(place.base, 'x.tar.gz'), (tree) => rmSync(join(tree, 'setup.json')));
+    const request = { ...filesOnly(), input, force: true };
+    const trial = await restore({ ...request, dryRun: true });
+    const what = [join(place.base, 'leoflow'), join(place.home, 'config.yaml')];
+    expect(trial.previous.map((one) => one.what)).toEqual(what);
+    expect((await restore(request)).previous.map((one) => one.what)).toEqual(what);
+  });
+
+  test('of an archive that has nothing of a workspace gets an empty one, and a note', async () => {
+    const notes: string[] = [];
+    const onEvent = (event: RestoreEvent) => event.type === 'note' && notes.push(event.message);
+    const input = repacked(join(place.base, 'x.tar.gz'), (tree) =>
+      rmSync(join(tree, 'workspace'), { recursive: true }),
+    );
+    const { workspace } = await restore({ ...filesOnly(), input, onEvent });
+    expect(workspace).toMatchObject({ files: 0, directories: 0, links: 0 });
+    expect(notes).toEqual([
+      'there is nothing of a workspace in the archive: an empty one takes the place of what is there',
+    ]);
   });
 
   test('may have another home than the one it is known by: a link', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RestoreEvent } from '../../src/index.js';
 import { untar } from '../support/archive.js';
 import { startCluster } from '../support/postgres.js';
-import { look } from '../support/tree.js';
+import { isRoot, look } from '../support/tree.js';
 import { COMMIT, type Fault, recover, restore, runRecovery, runRestore } from './faults.js';
 import { Trial } from './trial.js';
 
@@ -59,7 +59,7 @@ describe('a call that fails', () => {
       message: expect.stringMatching(
         /^the commit failed, and could not be undone: .*i\/o error.* It failed because cannot move .*: i\/o error$/,
       ),
-      hint: 'see to what stands in the way, then run: leoflow lite restore --recover',
+      hint: `see to what stands in the way, then run: leoflow lite restore --recover --home ${trial.install.home}`,
     });
     expect((await recover({ home: trial.install.home })).outcome).toBe('undone');
     await trial.unchanged();
@@ -107,6 +107,70 @@ describe('a workspace that is a mount point', () => {
     }
     await trial.unchanged();
   });
+});
+
+describe('a previous workspace that was to be removed', () => {
+  /** Restores the other version, and says what became of the previous workspace, which is then removed. */
+  async function previousOf(input: string) {
+    const notes: string[] = [];
+    const target = trial.other;
+    const { previous, discarded } = await restore({
+      ...trial.request(target),
+      input,
+      onEvent: (event: RestoreEvent) => event.type === 'note' && notes.push(event.message),
+    });
+    expect(previous.map(({ what }) => what)).toEqual([trial.install.workspace]);
+    expect(discarded).not.toContain(trial.install.workspace);
+    const where = previous[0]?.where ?? '';
+    const kept = look(where);
+    execFileSync('sh', ['-c', 'umount "$1"/data 2> /dev/null; rm -rf "$1"', 'sh', where], { stdio: 'ignore' });
+    await trial.completed(target);
+    return { notes, kept: [...kept.keys()] };
+  }
+
+  test('is kept where the archive lies in it', async () => {
+    const { workspace, archives } = trial.install;
+    const input = join(workspace, 'snap.tar.gz');
+    execFileSync('cp', [archives[trial.other], input]);
+    const { notes, kept } = await previousOf(input);
+    expect(notes).toEqual([`the previous workspace ${workspace} is not removed: the archive itself lies in it`]);
+    expect(kept).toContain('snap.tar.gz');
+  });
+
+  test('is kept where commits that are on no remote would go with it', async () => {
+    const { workspace, archives } = trial.install;
+    const git = 'git -c user.name=x -c user.email=x@example.org';
+    execFileSync('sh', [
+      '-ec',
+      `git init -q -b main "$1"/new/repo; cd "$1"/new/repo; ${git} commit -q --allow-empty -m mine`,
+      'sh',
+      workspace,
+    ]);
+    if (isRoot) execFileSync('chown', ['-R', '--reference', workspace, join(workspace, 'new')]);
+    const { notes, kept } = await previousOf(archives[trial.other]);
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^the previous workspace \S+ is not removed: \S+\/new\/repo\/\.git holds commits that are on no remote/,
+      ),
+    ]);
+    expect(kept).toContain('new/repo/.git');
+  });
+
+  if (isRoot)
+    test('is kept where a file system is mounted in it, and is not emptied', async () => {
+      const { workspace, base, archives } = trial.install;
+      const [data, aside] = [join(workspace, 'data'), join(base, 'disk')];
+      for (const directory of [data, aside]) mkdirSync(directory);
+      writeFileSync(join(aside, 'precious'), 'x');
+      execFileSync('mount', ['--bind', aside, data]);
+      const { notes } = await previousOf(archives[trial.other]);
+      expect(notes).toEqual([
+        `the file system mounted at ${data} goes aside with the workspace`,
+        `the previous workspace ${workspace} is not removed: a file system is mounted at ${data}`,
+      ]);
+      expect(readFileSync(join(aside, 'precious'), 'utf8')).toBe('x');
+      rmSync(aside, { recursive: true });
+    });
 });
 
 describe('a signal', () => {

@@ -52,7 +52,7 @@ Examples:
   leoflow lite restore --recover
       after a power cut in the middle of a restore
 ${environmentHelp(SUPPORTED_SCHEMA_HELP)}
-${exitStatusHelp([EXIT.incomplete])}`;
+${exitStatusHelp([EXIT.incomplete], 'failed; nothing was changed, unless it says what has to be recovered')}`;
 
 /** Builds the command. */
 export function restoreCommand({ around, finish }: CommandContext): Command {

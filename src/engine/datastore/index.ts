@@ -29,6 +29,7 @@ export {
   listSessions,
   replayInPlace,
   requireNoSessions,
+  requireReplayInPlace,
   type StagedDatabase,
   stageDatabase,
   swapDatabases,

@@ -10,7 +10,7 @@ import { administer, busy, existingDatabases, HAS_USER_TABLES, type Session, ses
 import type { ClusterLease } from './cluster/lease.js';
 import { isSwapped, requireIdle, type SwapNames, swap, undo } from './cluster/swap.js';
 import { literal } from './psql.js';
-import { type InPlaceOptions, replaceContent } from './replay/in-place.js';
+import { type InPlaceOptions, type InPlaceTarget, replaceContent, requireHarmlessRole } from './replay/in-place.js';
 import { discard, stage, stagedName, sweep } from './replay/sandbox.js';
 
 /** A replayed dump in a database of its own, owned by the real role. */
@@ -51,6 +51,13 @@ export async function replayInPlace(
   dump: AsyncIterable<Uint8Array>,
   options: InPlaceOptions,
 ): Promise<void> {
+  await requireReplayInPlace(lease, options.signal);
+  if (!options.endSessions) await requireIdle(lease, lease.liveDatabase);
+  await replaceContent(inPlaceTarget(lease), dump, options);
+}
+
+/** Refuses where {@link replayInPlace} would. @throws `DATASTORE_UNREACHABLE`, `REPLAY_UNSAFE` */
+export async function requireReplayInPlace(lease: ClusterLease, signal?: AbortSignal): Promise<void> {
   if (!lease.liveExists) {
     throw new SnapshotError(
       'DATASTORE_UNREACHABLE',
@@ -60,10 +67,11 @@ export async function replayInPlace(
       },
     );
   }
-  const { connection, serverVersionNum } = lease.datastore;
-  if (!options.endSessions) await requireIdle(lease, lease.liveDatabase);
-  const { psql, source } = lease;
-  await replaceContent({ psql, connection, source, serverVersionNum }, dump, options);
+  await requireHarmlessRole(inPlaceTarget(lease), signal);
+}
+
+function inPlaceTarget({ psql, source, datastore: { connection, serverVersionNum } }: ClusterLease): InPlaceTarget {
+  return { psql, connection, source, serverVersionNum };
 }
 
 /** Time between two looks at a transaction under way, and how many there are: a server notices at once that its client is gone. */
@@ -86,7 +94,7 @@ export async function transactionIsCommitted(lease: ClusterLease, transaction: s
   throw new SnapshotError(
     'RECOVERY_FAILED',
     `the datastore at ${lease.source} does not tell whether transaction ${transaction} was committed`,
-    { hint: 'see whether something still works on the database, then run: leoflow lite restore --recover' },
+    { hint: 'see whether something still works on the database, and then recover again' },
   );
 }
 

@@ -26,9 +26,12 @@ export interface Candidate {
   path: string;
   /** `workspace` or `Leoflow home`, for messages. */
   what: string;
-  uid: number;
+  /** Null where that does not matter. */
+  uid: number | null;
   /** Whether histories in it are looked into. */
   histories: boolean;
+  /** Real paths in it that stay: they are not looked at. */
+  except?: ReadonlySet<string>;
   signal?: AbortSignal | undefined;
 }
 
@@ -82,7 +85,8 @@ async function look(path: Buffer, search: Search): Promise<void> {
   const stats = await lstat(path).catch(nullIfGone);
   if (stats === null) return;
   const text = path.toString();
-  if (stats.uid !== uid) throw refuse(`${text} belongs to another user (uid ${stats.uid})`);
+  if (search.except?.has(text)) return;
+  if (uid !== null && stats.uid !== uid) throw refuse(`${text} belongs to another user (uid ${stats.uid})`);
   if (stats.dev !== dev) throw refuse(`${text} lies on another file system`);
   if (search.histories && /^\.(?:git|hg)$/.test(basename(text))) {
     const why = await onlyHere(dirname(text), basename(text));
@@ -145,7 +149,7 @@ async function passwdLine(user: string): Promise<string> {
 }
 
 /** Where file systems are mounted, also a directory of the same one (which no device number tells); none where the system does not say. */
-async function mountPoints(): Promise<string[]> {
+export async function mountPoints(): Promise<string[]> {
   const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   return table.split('\n').flatMap((line) => {
     const point = line.split(' ')[4];

@@ -140,6 +140,23 @@ describe('packed again, in another order and by other rules', () => {
     });
   }
 
+  test('without its workspace it is refused: an install would be left without one', async () => {
+    const other = join(base, 'other');
+    tool('cp', '-a', unpacked, other);
+    shell(
+      `cd "$1"; chmod -R u+rwX workspace; rm -rf workspace INDEX.jsonl; sed -i -E '/  (workspace\\/|INDEX)/d' SHA256SUMS; sed -i 's/"index"/"was-index"/' MANIFEST.json
+      sed -i "s/^[0-9a-f]*  MANIFEST.json/$(sha256sum MANIFEST.json)/" SHA256SUMS`,
+      other,
+    );
+    const archive = join(base, 'other.tar.gz');
+    tool('tar', 'czf', archive, '-C', other, '.');
+    await expect(restored(archive)).rejects.toMatchObject({
+      code: 'ARCHIVE_DAMAGED',
+      message: expect.stringContaining('there is no workspace in it'),
+    });
+    tool('rm', '-rf', other, archive);
+  });
+
   test('ustar, of what it can hold: GNU tar, bsdtar and Python', async () => {
     const small = join(base, 'small');
     tool('cp', '-a', unpacked, small);

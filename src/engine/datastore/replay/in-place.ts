@@ -33,14 +33,13 @@ export interface InPlaceOptions {
  *
  * @param options `endSessions`: end the other sessions of the role first; `beforeCommit`: told the transaction's number ({@link isCommitted}) when
  *   everything but the commit is done
- * @throws `REPLAY_UNSAFE` when the role could do harm beyond the database, `REPLAY_FAILED`, `INTERRUPTED`; nothing is changed then
+ * @throws `REPLAY_FAILED`, `INTERRUPTED`; nothing is changed then
  */
 export async function replaceContent(
   target: InPlaceTarget,
   dump: AsyncIterable<Uint8Array>,
   { endSessions, beforeCommit, signal }: InPlaceOptions,
 ): Promise<void> {
-  await requireHarmlessRole(target, signal);
   const { psql, connection, serverVersionNum } = target;
   const before = `SET LOCAL search_path = ''; SELECT pg_catalog.txid_current();${endSessions ? END_SESSIONS : ''}${CLEAR}`;
   await replay(dump, {
@@ -58,7 +57,8 @@ const END_SESSIONS = `
 SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
 WHERE datname = pg_catalog.current_database() AND usename = CURRENT_USER AND pid <> pg_catalog.pg_backend_pid();`;
 
-async function requireHarmlessRole(target: InPlaceTarget, signal: AbortSignal | undefined): Promise<void> {
+/** Refuses a role that could do harm beyond the database. @throws `REPLAY_UNSAFE` */
+export async function requireHarmlessRole(target: InPlaceTarget, signal: AbortSignal | undefined): Promise<void> {
   const powers = await queryJson<string[]>(target.psql, target.connection, POWERS, signal).catch((error: unknown) => {
     throw error instanceof PsqlError ? queryFailure(target.source, error) : error;
   });

@@ -1,0 +1,18 @@
+/**
+ * The command line that recovers a home, for people to type.
+ */
+import { defaultHome } from './install/index.js';
+
+/** `leoflow lite restore --recover`, with the home where it is not the usual one. */
+export function recoverCommand(home: string): string {
+  return `leoflow lite restore --recover${isUsual(home) ? '' : ` --home ${home}`}`;
+}
+
+function isUsual(home: string): boolean {
+  try {
+    return home === defaultHome();
+  } catch {
+    // Nobody knows where that would be.
+    return false;
+  }
+}
