@@ -1,3 +1,6 @@
+/**
+ * What `list()` and `inspect()` are asked to do, and what they found.
+ */
 import type { Readable } from 'node:stream';
 import type { Manifest } from './archive/index.js';
 import type { ArchivePart, Large } from './contents/breakdown.js';

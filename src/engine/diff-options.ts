@@ -1,3 +1,6 @@
+/**
+ * What `diff()` is asked to do, what it says meanwhile, and what it found.
+ */
 import type { Manifest } from './archive/index.js';
 import type { RestoreProgress, Warning } from './events.js';
 import type { RestorePart } from './options.js';

@@ -137,6 +137,11 @@ export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether the code of a system error says that there is no room: on the disk, within a quota, or for so large a file. */
+export function isNoRoom(code: string | undefined): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
+}
+
 /** Says a system error in a person's words: `no such file or directory` for `ENOENT: no such file …, open '…'`, `broken pipe` for `write EPIPE`. */
 export function systemErrorText(error: unknown): string {
   const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;

@@ -1,3 +1,6 @@
+/**
+ * A pause in long loops, in which signals come through.
+ */
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from './errors.js';
 

@@ -1,3 +1,6 @@
+/**
+ * What `backup()`, `restore()` and `recover()` are asked to do, and what they did.
+ */
 import type { Readable, Writable } from 'node:stream';
 import type { Manifest } from './archive/index.js';
 import type { BackupEvent, RestoreEvent, Warning } from './events.js';

@@ -1,3 +1,6 @@
+/**
+ * What `prune()` is asked to do, what it says meanwhile, and what it did.
+ */
 import type { RestoreProgress } from './events.js';
 
 /** What `prune()` is asked to do. */

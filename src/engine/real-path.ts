@@ -1,3 +1,6 @@
+/**
+ * Paths without links, also of what does not exist yet.
+ */
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemErrorCode } from './errors.js';

@@ -42,7 +42,7 @@ import {
   sweepStaged,
 } from './datastore/index.js';
 import { DumpSink } from './dump-sink.js';
-import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from './errors.js';
+import { interrupted, isNoRoom, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from './errors.js';
 import type { RestoreEvent } from './events.js';
 import { Extraction } from './extraction.js';
 import { defaultHome, type Relocation } from './install/index.js';
@@ -524,7 +524,7 @@ function asSnapshotError(error: unknown): unknown {
     return error;
   }
   const path = 'path' in cause ? ` ${cause.path}` : '';
-  const full = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code);
+  const full = isNoRoom(code);
   const words = `${cause.syscall}${path}: ${systemErrorText(cause)}`;
   return new SnapshotError(
     full ? 'STAGING_FULL' : 'STAGING_WRITE',

@@ -2,7 +2,7 @@
  * System errors of those who only read: no room for what they write down meanwhile, or a disk that does not give back what is on it.
  */
 import { tmpdir } from 'node:os';
-import { SnapshotError, systemErrorText } from './errors.js';
+import { isNoRoom, SnapshotError, systemErrorText } from './errors.js';
 
 /** What a system error means to whoever reads archives; anything else as it is. From a worker only its message comes, so that is gone by. */
 export function asReadError(error: unknown): unknown {
@@ -14,9 +14,9 @@ export function asReadError(error: unknown): unknown {
       cause: error,
     });
   }
-  if (code === undefined || !['ENOSPC', 'EDQUOT', 'EACCES', 'EROFS', 'ENOENT', 'EMFILE'].includes(code)) return error;
+  if (code === undefined || !(isNoRoom(code) || ['EACCES', 'EROFS', 'ENOENT', 'EMFILE'].includes(code))) return error;
   return new SnapshotError(
-    code === 'ENOSPC' || code === 'EDQUOT' ? 'STAGING_FULL' : 'STAGING_WRITE',
+    isNoRoom(code) ? 'STAGING_FULL' : 'STAGING_WRITE',
     `temporary files cannot be written to ${tmpdir()}: ${systemErrorText(error)}`,
     { hint: 'free some space there, or name another directory in TMPDIR', cause: error },
   );

@@ -17,5 +17,8 @@ export async function syncFileSystem(directory: string): Promise<void> {
 export async function runTool(tool: string, args: readonly string[]): Promise<void> {
   const child = spawn(tool, args, { stdio: 'ignore' });
   const [status] = (await once(child, 'close')) as [number | null];
-  if (status !== 0) throw new SnapshotError('STAGING_WRITE', `${tool} ${args.join(' ')} failed with status ${status}`);
+  if (status === 0) return;
+  throw new SnapshotError('STAGING_WRITE', `\`${tool} ${args.join(' ')}\` failed with status ${status}`, {
+    hint: 'run it by hand to see why: the disk may be failing; nothing was changed',
+  });
 }

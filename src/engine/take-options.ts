@@ -1,3 +1,6 @@
+/**
+ * What `cat()` and `extract()` are asked to do, what they say meanwhile, and what they did.
+ */
 import type { Readable, Writable } from 'node:stream';
 import type { Manifest } from './archive/index.js';
 import type { RestoreProgress } from './events.js';

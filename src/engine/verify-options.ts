@@ -1,3 +1,6 @@
+/**
+ * What `verify()` is asked to do, what it says meanwhile, and its verdicts.
+ */
 import type { Readable } from 'node:stream';
 import type { Manifest } from './archive/index.js';
 import type { ErrorCode } from './errors.js';

@@ -1,3 +1,6 @@
+/**
+ * What this program calls itself.
+ */
 import { createRequire } from 'node:module';
 
 /** The version of this package. */

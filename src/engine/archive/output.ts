@@ -8,7 +8,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from '../errors.js';
+import { interrupted, isNoRoom, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from '../errors.js';
 import { clearStaleTemporaries, liveTemporaries, temporaryName } from './temporary.js';
 
 /** Takes the bytes of an archive, in order. */
@@ -181,7 +181,7 @@ async function openSpecial(path: string, stats: Stats, signal: AbortSignal): Pro
 
 function streamError(cause: unknown): SnapshotError {
   const text = systemErrorText(cause);
-  if (isFull(cause)) {
+  if (isNoRoom(systemErrorCode(cause))) {
     return new SnapshotError('OUTPUT_FULL', `no room to write the archive: ${text}`, {
       hint: 'free some space, or write the archive to another file system',
       cause,
@@ -325,13 +325,9 @@ function busy(pid: number, path: string): SnapshotError {
   });
 }
 
-function isFull(cause: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemErrorCode(cause) ?? '');
-}
-
 function writeError(path: string, cause: unknown): unknown {
   if (systemErrorCode(cause) === undefined) return cause;
-  if (isFull(cause)) {
+  if (isNoRoom(systemErrorCode(cause))) {
     return new SnapshotError('OUTPUT_FULL', `no room to write ${path}: ${systemErrorText(cause)}`, {
       hint: 'free some space, or write the archive to another file system with --output',
       cause,

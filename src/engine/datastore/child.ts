@@ -73,7 +73,10 @@ export function start(
 
 function notRunnable(command: string, cause: Error): SnapshotError {
   const why = systemErrorCode(cause) === 'ENOENT' ? 'it does not exist' : systemErrorText(cause);
-  return new SnapshotError('TOOL_NOT_FOUND', `${command} cannot be run: ${why}`, { cause });
+  return new SnapshotError('TOOL_NOT_FOUND', `${command} cannot be run: ${why}`, {
+    hint: 'install the client programs of PostgreSQL, or name their directory with --pg-bin',
+    cause,
+  });
 }
 
 /** The last bytes of a stream, however long it is. */

@@ -67,6 +67,7 @@ export async function queryJson<T>(
 export function queryFailure(source: string, cause: unknown): unknown {
   if (!(cause instanceof PsqlError)) return cause;
   return new SnapshotError('DATASTORE_QUERY', `the datastore at ${source} did not answer a question: ${cause.words}`, {
+    hint: "the server's log may say more",
     cause,
   });
 }

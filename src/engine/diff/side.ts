@@ -1,3 +1,6 @@
+/**
+ * What a comparison knows of each of its two sides.
+ */
 import type { Manifest } from '../archive/index.js';
 import type { ListedEntry } from '../workspace/index.js';
 

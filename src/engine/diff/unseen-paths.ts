@@ -1,3 +1,6 @@
+/**
+ * Paths that one side of a comparison could not look into: what the other has there is not missing.
+ */
 import { dirname } from 'node:path';
 
 /** More paths than these are not kept. */

@@ -212,7 +212,9 @@ async function homeFault(workspace: string): Promise<string | null> {
 
 function address(email: string): string {
   if (/^[^\s@]+@[^\s@]+$/.test(email) && !/\p{Cc}/u.test(email)) return email;
-  throw new SnapshotError('USAGE', `'${email}' is not an e-mail address`);
+  throw new SnapshotError('USAGE', `'${email}' is not an e-mail address`, {
+    hint: 'one looks like admin@example.org; it is the name that the administrator signs in with',
+  });
 }
 
 /** What an existing config.yaml says; null where there is none. */

@@ -1,7 +1,7 @@
 /**
  * What went wrong, in the words of an extraction: the stages that it shares with a restore speak of workspaces and of recoveries.
  */
-import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
+import { isNoRoom, SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
 
 /** A system call that fails is no defect of this program; and advice that is for a restore is replaced. @param to the target */
 export function asExtractError(error: unknown, to: string): unknown {
@@ -24,7 +24,7 @@ export function asExtractError(error: unknown, to: string): unknown {
   }
   const code = systemErrorCode(error);
   if (code === undefined || !(error instanceof Error && 'syscall' in error)) return error;
-  const isFull = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code);
+  const isFull = isNoRoom(code);
   const words = `${'path' in error ? `${error.path}: ` : ''}${systemErrorText(error)}`;
   return new SnapshotError(
     isFull ? 'STAGING_FULL' : 'STAGING_WRITE',

@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { quoted, unsafe } from '../archive/index.js';
-import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
+import { isNoRoom, SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
 
 /** Mode and time of a directory; applied when nothing is created in it any more. */
 export interface StagedDirectory {
@@ -176,7 +176,8 @@ export function noSuchFile(path: string): SnapshotError {
 export function stagingError(path: string, cause: unknown): unknown {
   // Ours have a code, too.
   if (cause instanceof SnapshotError) return cause;
-  switch (systemErrorCode(cause)) {
+  const code = systemErrorCode(cause);
+  switch (code) {
     case undefined:
       return cause;
     case 'EEXIST':
@@ -186,14 +187,12 @@ export function stagingError(path: string, cause: unknown): unknown {
       return fileAndDirectory(path);
     case 'ENAMETOOLONG':
       return unsafe(`the name ${quoted(path)} is longer than this file system allows`);
-    case 'ENOSPC':
-    case 'EDQUOT':
-    case 'EFBIG':
-      return new SnapshotError('STAGING_FULL', `no room to restore ${quoted(path)}: ${systemErrorText(cause)}`, {
-        hint: 'free some space beside the workspace, or choose another place with --workspace; nothing was changed',
-        cause,
-      });
     default:
+      if (isNoRoom(code))
+        return new SnapshotError('STAGING_FULL', `no room to restore ${quoted(path)}: ${systemErrorText(cause)}`, {
+          hint: 'free some space beside the workspace, or choose another place with --workspace; nothing was changed',
+          cause,
+        });
       return new SnapshotError('STAGING_WRITE', `cannot restore ${quoted(path)}: ${systemErrorText(cause)}`, {
         hint: 'check the disk and the permissions of the directory that holds the workspace; nothing was changed',
         cause,

@@ -68,6 +68,7 @@ export class WorkspaceWalk {
     const { root } = this.#walk;
     const { mode, mtimeNs } = await lstat(root, { bigint: true }).catch((cause: unknown) => {
       throw new SnapshotError('WORKSPACE_NOT_FOUND', `the workspace ${root} vanished: ${systemErrorText(cause)}`, {
+        hint: 'see what has become of it, and run this again',
         cause,
       });
     });

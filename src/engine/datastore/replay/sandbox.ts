@@ -157,6 +157,7 @@ async function handOver(target: StageTarget, name: string, role: string): Promis
     throw new SnapshotError(
       'REPLAY_FAILED',
       `${left} objects of the dump cannot be handed over to the role of the install`,
+      { hint: 'the archive was not made by leoflow, or was changed afterwards' },
     );
   await administer(target, `DROP OWNED BY ${identifier(role)};`, { database: name });
   await administer(target, `DROP ROLE ${identifier(role)};`);
