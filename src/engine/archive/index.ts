@@ -22,10 +22,7 @@ export {
 export {
   ChecksumLedger,
   checksumSplitter,
-  type ListDifference,
-  ownText,
   parseChecksumLine,
-  partOf,
 } from './ledger.js';
 export { LineSplitter } from './line-splitter.js';
 export { Lines } from './lines.js';
@@ -39,7 +36,6 @@ export {
 } from './manifest.js';
 export {
   BLOCK_BYTES,
-  type BlockKind,
   compressMember,
   HEADER_BYTES,
   MAX_BLOCK_BYTES,
@@ -72,9 +68,9 @@ export {
 export { release, releaseBuffers } from './release.js';
 export { removeTree } from './remove-tree.js';
 export { SpareBuffers } from './spare-buffers.js';
-export { type CompressSlice, Spool } from './spool.js';
+export { Spool } from './spool.js';
 export { notAnArchive, readStream } from './stream-reader.js';
-export { damaged, type TarEvent, type TarHeader, type TarKind, TarReader } from './tar-reader.js';
+export { damaged, type TarEvent, type TarHeader, TarReader } from './tar-reader.js';
 export {
   clearStaleTemporaries,
   isTemporaryName,

@@ -1,5 +1,5 @@
 /** The workspace: what belongs into the archive, in which order and blocks, and how it is read. */
-export { type Cut, cutBlocks } from './blocks.js';
+export { cutBlocks } from './blocks.js';
 export { arriving } from './carried-error.js';
 export { DeferredEntries } from './deferred.js';
 export { buffersOf, type EntryTable, rowsOf, wholeSeconds } from './entry-table.js';
@@ -30,7 +30,7 @@ export { type SalvageResult, type SalvageTask, salvageMember } from './salvage.j
 export { literalPart, type Selection, Wanted } from './selection.js';
 export type { ScanResult, ScanTask } from './shard.js';
 export { SortedEntries } from './sorted-entries.js';
-export { type StagedDirectory, type StagedLink, StagingTree, stagingError } from './staging-tree.js';
+export { StagingTree } from './staging-tree.js';
 export {
   besideOf,
   checkOrder,
