@@ -1,12 +1,18 @@
 /**
  * The workspace that a restore replaces: whether it may be replaced unasked, and whether it may be removed.
  */
+import { readdir } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { Readable } from 'node:stream';
-import { SnapshotError } from './errors.js';
+import { SnapshotError, throwIfAborted } from './errors.js';
 import { below, judgeWorkspace } from './install/index.js';
 import type { Move } from './journal.js';
-import { judgeRemovable, mountPoints } from './lite/removable.js';
+import { onlyHere } from './lite/only-here.js';
+import { mountPoints } from './lite/removable.js';
 import { realPath } from './real-path.js';
+
+const SLASH = Buffer.from('/');
+const HISTORIES: ReadonlySet<string> = new Set(['.git', '.hg']);
 
 /** Something may have come there while the restore was being staged: nobody was asked about that. @throws INSTALL_EXISTS */
 export async function requireStillFree(workspace: string): Promise<void> {
@@ -39,15 +45,31 @@ export async function whyKept({
   carried: readonly Move[];
   signal: AbortSignal;
 }): Promise<string | null> {
-  const what = 'previous workspace';
+  const because = (why: string) => `the previous workspace ${workspace} is not removed: ${why}`;
   if (typeof input === 'string' && below(await realPath(input), workspace) !== null)
-    return `the ${what} ${workspace} is not removed: the archive itself lies in it`;
-  const except = new Set(carried.map(({ to }) => to));
-  try {
-    await judgeRemovable({ path: workspace, what, uid: null, histories: true, except, signal });
-    return null;
-  } catch (error) {
-    if (error instanceof SnapshotError && error.code === 'UNINSTALL_UNSAFE') return error.message;
-    throw error;
+    return because('the archive itself lies in it');
+  const [mount] = await mountsIn(workspace);
+  if (mount !== undefined) return because(`a file system is mounted at ${mount}`);
+  const carriedOver = new Set(carried.map(({ to }) => to));
+  for await (const history of historiesIn(Buffer.from(workspace), signal)) {
+    if (carriedOver.has(history)) continue;
+    const why = await onlyHere(dirname(history), basename(history));
+    if (why !== null) return because(`${history} ${why}`);
+  }
+  return null;
+}
+
+/** What holds histories in a tree, however deep. Names are bytes on the way: not all are UTF-8. */
+async function* historiesIn(root: Buffer, signal: AbortSignal): AsyncGenerator<string> {
+  const directories = [root];
+  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
+    throwIfAborted(signal);
+    // What may not be looked into cannot be emptied either.
+    const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' }).catch(() => []);
+    for (const entry of entries) {
+      const path = Buffer.concat([directory, SLASH, entry.name]);
+      if (HISTORIES.has(entry.name.toString())) yield path.toString();
+      else if (entry.isDirectory()) directories.push(path);
+    }
   }
 }

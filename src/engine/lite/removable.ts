@@ -26,12 +26,9 @@ export interface Candidate {
   path: string;
   /** `workspace` or `Leoflow home`, for messages. */
   what: string;
-  /** Null where that does not matter. */
-  uid: number | null;
+  uid: number;
   /** Whether histories in it are looked into. */
   histories: boolean;
-  /** Real paths in it that stay: they are not looked at. */
-  except?: ReadonlySet<string>;
   signal?: AbortSignal | undefined;
 }
 
@@ -85,8 +82,7 @@ async function look(path: Buffer, search: Search): Promise<void> {
   const stats = await lstat(path).catch(nullIfGone);
   if (stats === null) return;
   const text = path.toString();
-  if (search.except?.has(text)) return;
-  if (uid !== null && stats.uid !== uid) throw refuse(`${text} belongs to another user (uid ${stats.uid})`);
+  if (stats.uid !== uid) throw refuse(`${text} belongs to another user (uid ${stats.uid})`);
   if (stats.dev !== dev) throw refuse(`${text} lies on another file system`);
   if (search.histories && /^\.(?:git|hg)$/.test(basename(text))) {
     const why = await onlyHere(dirname(text), basename(text));
