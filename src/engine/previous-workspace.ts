@@ -23,9 +23,9 @@ export async function requireStillFree(workspace: string): Promise<void> {
   });
 }
 
-/** Where file systems are mounted in a workspace: they go where it goes. */
+/** Where file systems are mounted in a workspace: they go where it goes. (One that is itself a mount point goes nowhere.) */
 export async function mountsIn(workspace: string): Promise<string[]> {
-  return (await mountPoints()).filter((mount) => below(mount, workspace) !== null);
+  return (await mountPoints()).filter((mount) => Boolean(below(mount, workspace)));
 }
 
 /**
