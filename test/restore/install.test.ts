@@ -25,7 +25,7 @@ import { createInstall, type TestInstall } from '../support/install.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
 import { look, put } from '../support/tree.js';
 import { COMMIT, type Fault, recover, restore, runRestore, start } from './faults.js';
-import { type FreshPlace, freshPlace, REFERENCE, repacked, setUp, withManifest } from './fresh-place.js';
+import { type FreshPlace, freshPlace, REFERENCE, repacked, setUp } from './fresh-place.js';
 import { Trial } from './trial.js';
 
 const read = (...path: string[]) => readFileSync(join(...path), 'utf8');
@@ -179,11 +179,15 @@ describe('the install of somebody else, on another machine', () => {
   });
 
   test('keeps them to its owner, too, where the workspace lies in the home', async () => {
-    const input = withManifest(join(place.base, 'x.tar.gz'), (manifest) => ({
-      ...manifest,
-      source: { home: '/home/alice/.leoflow', workspace: '/home/alice/.leoflow/flows' },
-    }));
-    const { workspace } = await restore({ ...filesOnly(), input, workspace: join(place.home, 'flows') });
+    const input = repacked(join(place.base, 'x.tar.gz'), (tree) => {
+      const config = join(tree, 'config.yaml');
+      const inHome = readFileSync(config, 'utf8').replace(
+        /^workspace: .*$/m,
+        'workspace: "/home/alice/.leoflow/flows"',
+      );
+      writeFileSync(config, inHome);
+    });
+    const { workspace } = await restore({ ...filesOnly(), input });
     expect(workspace?.path).toBe(join(place.home, 'flows'));
     expect(lstatSync(place.home).mode & 0o777).toBe(0o700);
   });

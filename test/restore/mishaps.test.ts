@@ -1,6 +1,16 @@
 /** Restores that meet with bad luck, at every step: calls that fail, signals, a server that dies, a disk that is full. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RestoreEvent } from '../../src/index.js';
@@ -158,9 +168,9 @@ describe('a previous workspace that was to be removed', () => {
 
   if (isRoot)
     test('is kept where a file system is mounted in it, and is not emptied', async () => {
-      const { workspace, base, archives } = trial.install;
-      const [data, aside] = [join(workspace, 'data'), join(base, 'disk')];
-      for (const directory of [data, aside]) mkdirSync(directory);
+      const { workspace, archives } = trial.install;
+      const [data, aside] = [join(workspace, 'data'), mkdtempSync(join(tmpdir(), 'lf-disk-'))];
+      mkdirSync(data);
       writeFileSync(join(aside, 'precious'), 'x');
       execFileSync('mount', ['--bind', aside, data]);
       const { notes } = await previousOf(archives[trial.other]);
