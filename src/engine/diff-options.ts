@@ -17,7 +17,7 @@ export interface DiffOptions {
   home?: string;
   /** Of the install: patterns in gitignore syntax that a backup would be told, relative to the workspace. */
   exclude?: readonly string[];
-  /** Of the install: the datastore as a libpq URI or keyword/value string. Default: the managed socket, then the Docker port. */
+  /** Of the install: the datastore as a libpq URI or keyword/value string. Default: the managed cluster; where there is none, the Docker port. */
   dsn?: string;
   /** Of the install: directory of `pg_dump` and `psql`. Default: the install's own, then `PATH`, then the usual places. */
   pgBin?: string;

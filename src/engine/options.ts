@@ -17,7 +17,7 @@ export interface BackupOptions {
   level?: number;
   /** Worker threads, at least 1. Default: the processors available to this process (affinity and cgroup quota respected). */
   workers?: number;
-  /** The datastore as a libpq URI or keyword/value string. Default: the install's managed socket, then its Docker port. */
+  /** The datastore as a libpq URI or keyword/value string. Default: the install's managed cluster; where it has none, its Docker port. */
   dsn?: string;
   /**
    * Start the install's own datastore where it does not run (as its owner: PostgreSQL refuses root), and stop it again once it is dumped, however the

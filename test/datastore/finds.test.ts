@@ -1,6 +1,7 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { leaseCluster, openDatastore } from '../../src/engine/datastore/index.js';
+import { inspectCluster, leaseCluster, openDatastore } from '../../src/engine/datastore/index.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
 import { failure, programs, put, temporaryHome } from './fixtures.js';
 
@@ -66,15 +67,50 @@ describe('the datastore of an install', () => {
     }
   });
 
-  test('is the Docker port, where the managed socket does not answer', async () => {
+  test('is the managed cluster also while that is stopped: a Docker port that answers may be anybody’s', async () => {
     await managed.stop();
     try {
-      const found = await openDatastore({ home });
+      const error = await failure(openDatastore({ home }));
+      expect({ code: error.code, message: error.message }).toEqual({
+        code: 'DATASTORE_UNREACHABLE',
+        message: `the datastore is not running: tried ${join(home, 'pgdata', '.s.PGSQL.5432')}: No such file or directory`,
+      });
+      const named = /name that: --dsn (\S+)$/.exec(error.hint ?? '')?.[1];
+      expect(named).toBe(`postgres://leoflow:leoflow@localhost:${docker.port}/leoflow_dev`);
+      expect((await openDatastore({ home, dsn: named })).source).toBe(`localhost:${docker.port}/leoflow_dev`);
+      // As a restore finds it.
+      expect((await inspectCluster({ home })).state).toBe('stopped');
+      await rm(join(home, 'dev', 'db-port'));
+      expect((await failure(openDatastore({ home }))).hint).toMatch(/--start-datastore$/);
+    } finally {
+      await put(join(home, 'dev', 'db-port'), `${docker.port}\n`);
+      await managed.start();
+    }
+  });
+
+  test('is the Docker port, where the home has no managed cluster', async () => {
+    const other = await temporaryHome();
+    try {
+      await put(join(other.home, 'dev', 'db-port'), `${docker.port}\n`);
+      const found = await openDatastore({ home: other.home });
       expect(found.source).toBe(`localhost:${docker.port}/leoflow_dev`);
       expect(found.connection.kind).toBe('docker');
       expect(found.schemaVersion).toBe(0);
     } finally {
-      await managed.start();
+      await other.remove();
+    }
+  });
+
+  test('is none where something else stands in the place of the cluster', async () => {
+    const other = await temporaryHome();
+    try {
+      await put(join(other.home, 'dev', 'db-port'), `${docker.port}\n`);
+      await put(join(other.home, 'pgdata', 'base', '1'), '');
+      const error = await failure(openDatastore({ home: other.home }));
+      expect(error.code).toBe('CLUSTER_PROVISION');
+      expect(error.message).toContain('is no datastore that can be used: its PG_VERSION cannot be read');
+    } finally {
+      await other.remove();
     }
   });
 

@@ -1,11 +1,12 @@
 /**
  * Finds the datastore of an install, connects to it, and picks the programs that serve it.
  *
- * Only "nobody listens there" leads on to the next place. A managed cluster that is starting up, or that refuses the role, is still the install's
- * datastore: going on to whatever answers on the Docker port would dump somebody else's database.
+ * Only "nobody listens there", in a home that has no managed cluster, leads on to the Docker port. A cluster that is stopped, that is starting up, or that
+ * refuses the role, is still the install's datastore: going on to whatever answers there would dump somebody else's database.
  */
 import { resolve } from 'node:path';
 import { SnapshotError } from '../errors.js';
+import { claimsDocker, meantDatastore } from './cluster/meant.js';
 import { type Connection, dockerConnection, dsnConnection, managedConnection } from './connection.js';
 import { PsqlError, query, queryFailure, queryJson } from './psql.js';
 import { type PostgresTools, requirePgDump, requirePsql, type Tool } from './tools.js';
@@ -14,7 +15,7 @@ import { type PostgresTools, requirePgDump, requirePsql, type Tool } from './too
 export interface DatastoreOptions {
   /** The Leoflow home. */
   home: string;
-  /** The datastore as a libpq URI or keyword/value string. Default: the managed socket, then the Docker port. */
+  /** The datastore as a libpq URI or keyword/value string. Default: the managed cluster; of a home without one, the Docker port. */
   dsn?: string | undefined;
   /** Directory of `pg_dump` and `psql`. Default: the install's own, then `PATH`, then the usual places. */
   pgBin?: string | undefined;
@@ -41,17 +42,18 @@ export interface Datastore {
 export type DatastoreInUse = Omit<Datastore, 'schemaVersion'>;
 
 /**
- * Finds the datastore (the named one, else the managed socket, else the Docker port), connects once, and locates its programs. Nothing is retried.
+ * Finds the datastore (the named one, else the managed cluster, else, where the home has none, the Docker port), connects once, and locates its programs.
+ * Nothing is retried.
  *
- * @throws `DATASTORE_UNREACHABLE`, `DATASTORE_AUTH`, `DATASTORE_QUERY`, `DSN_INVALID`, `TOOL_NOT_FOUND`, `TOOL_TOO_OLD`, `INTERRUPTED`
+ * @throws `DATASTORE_UNREACHABLE`, `DATASTORE_AUTH`, `DATASTORE_QUERY`, `DSN_INVALID`, `TOOL_NOT_FOUND`, `TOOL_TOO_OLD`, `INTERRUPTED`;
+ *   `CLUSTER_PROVISION` where what stands in the managed cluster's place is none
  */
 export async function openDatastore(options: DatastoreOptions): Promise<Datastore> {
   const home = resolve(options.home);
   const search = { home, pgBin: options.pgBin, signal: options.signal };
-  const connections =
-    options.dsn === undefined ? [managedConnection(home), await dockerConnection(home)] : [dsnConnection(options.dsn)];
+  const first = options.dsn === undefined ? managedConnection(home) : dsnConnection(options.dsn);
   const psql = await requirePsql(search);
-  const { connection, server } = await firstAnswering(psql.path, connections, options.signal);
+  const { connection, server } = await firstAnswering(psql.path, first, home, options.signal);
   const pgDump = await requirePgDump(search, { major: majorOf(server.num), version: server.version });
   const datastore = describe(connection, server, { pgDump, psql });
   return { ...datastore, schemaVersion: await readSchemaVersion(datastore, server.migrations, options.signal) };
@@ -131,22 +133,54 @@ async function readSchemaVersion(
   });
 }
 
-async function firstAnswering(psql: string, connections: readonly Connection[], signal: AbortSignal | undefined) {
-  const silent: string[] = [];
-  for (const connection of connections) {
-    try {
-      return { connection, server: await askServer(psql, connection, signal) };
-    } catch (error) {
-      if (!(error instanceof PsqlError)) throw error;
-      if (error.failure === 'statement') throw queryFailure(connection.address, error);
-      if (connection.kind === 'dsn') throw dsnFailure(connection, error);
-      if (connection.kind === 'managed' && !nobodyListens(error)) throw managedFailure(connection, error);
-      silent.push(`${connection.address}: ${reasons(error)}`);
-    }
+interface Answering {
+  connection: Connection;
+  server: ServerFacts;
+}
+
+async function firstAnswering(
+  psql: string,
+  first: Connection,
+  home: string,
+  signal: AbortSignal | undefined,
+): Promise<Answering> {
+  const asked = await askIfListening(psql, first, signal);
+  if ('server' in asked) return asked;
+  const meant = await meantDatastore(home);
+  if (meant.kind === 'managed') throw notRunning([asked.silence], await dockerHint(home));
+  const there = await askIfListening(psql, meant.connection, signal);
+  if ('server' in there) return there;
+  throw notRunning([asked.silence, there.silence]);
+}
+
+/** @returns also why nobody listens there, for people. At an address that was named, that is an error, too */
+async function askIfListening(
+  psql: string,
+  connection: Connection,
+  signal: AbortSignal | undefined,
+): Promise<Answering | { silence: string }> {
+  try {
+    return { connection, server: await askServer(psql, connection, signal) };
+  } catch (error) {
+    if (!(error instanceof PsqlError)) throw error;
+    if (error.failure === 'statement') throw queryFailure(connection.address, error);
+    if (connection.kind === 'dsn') throw dsnFailure(connection, error);
+    if (connection.kind === 'managed' && !nobodyListens(error)) throw managedFailure(connection, error);
+    return { silence: `${connection.address}: ${reasons(error)}` };
   }
-  throw new SnapshotError('DATASTORE_UNREACHABLE', `the datastore is not running: tried ${silent.join('; ')}`, {
-    hint: `${START_LITE}; a backup can also start the datastore by itself: --start-datastore`,
+}
+
+function notRunning(silent: readonly string[], more = ''): SnapshotError {
+  return new SnapshotError('DATASTORE_UNREACHABLE', `the datastore is not running: tried ${silent.join('; ')}`, {
+    hint: `${START_LITE}; a backup can also start the datastore by itself: --start-datastore${more}`,
   });
+}
+
+/** For a home whose datastore was in Docker once, and may still be. */
+async function dockerHint(home: string): Promise<string> {
+  if (!(await claimsDocker(home))) return '';
+  const { address } = await dockerConnection(home);
+  return `; where it is the one in Docker instead, name that: --dsn postgres://leoflow:leoflow@${address}/leoflow_dev`;
 }
 
 const START_LITE = 'start Leoflow Lite in another terminal (`leoflow lite`) and run this again while it is running';

@@ -1,17 +1,13 @@
 /**
  * Which cluster a restore goes into, and what state it is in, without changing anything.
- *
- * A home that has a managed cluster means that one, running or not: only a home without one may mean the Docker datastore.
  */
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SnapshotError } from '../../errors.js';
-import { type Connection, dockerConnection, dsnConnection, managedConnection, redirect } from '../connection.js';
+import { type Connection, dsnConnection, managedConnection, redirect } from '../connection.js';
 import { askServer, connectionFailure, nobodyListens, type ServerFacts } from '../open.js';
 import { PsqlError } from '../psql.js';
 import type { ToolSearch } from '../tools.js';
-import { clusterMajor } from './server.js';
+import { type MeantDatastore, meantDatastore } from './meant.js';
 
 /** The databases from which others are administered, most wanted first. */
 export const MAINTENANCE = ['postgres', 'template1'];
@@ -53,19 +49,19 @@ export async function findCluster(psql: string, search: ToolSearch, dsn: string 
   } catch (error) {
     if (!isSilence(error)) throw error;
   }
-  const major = await clusterMajor(home);
-  if (major !== undefined) return { state: 'stopped', major };
-  return (await findDocker(psql, search)) ?? { state: 'absent' };
+  const meant = await meantDatastore(home);
+  if (meant.kind === 'managed') return { state: 'stopped', major: meant.major };
+  return (await findDocker(psql, meant, signal)) ?? { state: 'absent' };
 }
 
 /** Somebody else's server on the default port is none of ours, unless the home says that its datastore is there. */
-async function findDocker(psql: string, { home, signal }: ToolSearch): Promise<FoundCluster | undefined> {
-  const claimed = await access(join(home, 'dev', 'db-port')).then(
-    () => true,
-    () => false,
-  );
+async function findDocker(
+  psql: string,
+  { connection, claimed }: MeantDatastore & { kind: 'docker' },
+  signal: AbortSignal | undefined,
+): Promise<FoundCluster | undefined> {
   try {
-    const found = await reach(psql, await dockerConnection(home), signal);
+    const found = await reach(psql, connection, signal);
     return claimed || found.liveExists ? { state: 'running', ...found } : undefined;
   } catch (error) {
     if (claimed || !(error instanceof SnapshotError) || error.code === 'INTERRUPTED') throw error;
