@@ -1,12 +1,13 @@
 /**
  * Backup: a whole install into one archive.
  *
- *     refuse where a restore was broken off in its commit
+ *     refuse while a restore is at work, or was broken off in its commit
  *     read the install, ask the datastore, open the output          nothing is written before all three answer; one that is stopped may be started
  *     at once:
  *       pg_dump → slices → compress (workers) → spool               one consistent snapshot; the datastore is let go
  *       manifest, config, setup → output
  *       walk → cut → pack (workers) → output, in path order          checksums, index → spools
+ *     fail where a restore has come in between                       all of it is of one install
  *     spooled dump → output
  *     spooled index, spooled checksums → output, end of archive
  *     flush, rename                                                  the archive appears, whole
@@ -45,11 +46,11 @@ import { type DatastoreLease, leaseDatastore } from './datastore-lease.js';
 import { interrupted, throwIfAborted, wholeNumber } from './errors.js';
 import type { BackupEvent, BackupProgress, Warning } from './events.js';
 import { defaultHome, type Install, leoflowVersion, readInstall } from './install/index.js';
+import { InstallWatch, refuseWhileRestored } from './install-watch.js';
 import { neverArchived } from './never-archived.js';
 import type { BackupOptions, BackupResult } from './options.js';
 import { PackedWorkspace } from './packed-workspace.js';
 import { WorkerPool, workersOf } from './pool.js';
-import { requireNothingUnfinished } from './recovery.js';
 import { VERSION } from './version.js';
 import { type ExclusionRules, WorkspaceWalk } from './workspace/index.js';
 
@@ -78,7 +79,7 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
 
   emit({ type: 'phase', phase: 'prepare' });
   const home = resolve(options.home ?? defaultHome());
-  await requireNothingUnfinished(home);
+  await refuseWhileRestored(home);
   const install = await readInstall(home);
   let warn = (warning: Warning) => emit({ type: 'warning', warning });
   const lease = await leaseDatastore({
@@ -150,6 +151,7 @@ class BackupRun {
   #spools: Spools | null = null;
   #rules: ExclusionRules = { patterns: [], paths: [] };
   #workspace: PackedWorkspace | null = null;
+  #watch: InstallWatch | null = null;
   /** What runs at the same time as something else, and may be left waiting when that fails. */
   readonly #concurrent: Promise<unknown>[] = [];
 
@@ -160,9 +162,10 @@ class BackupRun {
     context.signal.addEventListener('abort', () => void this.#pool.destroy(), { once: true });
   }
 
-  /** Opens the spools, beside the archive, where there must be room anyway. */
+  /** Opens the spools, beside the archive, where there must be room anyway, and has an eye on the install from now on. */
   async open(patterns: readonly string[]): Promise<void> {
     const { output, level, install } = this.#context;
+    this.#watch = await InstallWatch.begin(install);
     const directory = output.path === null ? tmpdir() : dirname(output.path);
     const name = output.path === null ? 'leoflow-backup' : basename(output.path);
     const buffers = this.#buffers;
@@ -207,6 +210,7 @@ class BackupRun {
     const packed = this.#packWorkspace();
     this.#concurrent.push(dumped, packed);
     await Promise.all([packed, dumped]);
+    await this.#watch?.check();
     emit({ type: 'phase', phase: 'dump' });
     await checksums.write(Buffer.from(checksumLine(await dumped, ENTRY.datastore)));
     const dumpHeader = this.#spooledHeader(ENTRY.datastore, dump);
@@ -228,6 +232,7 @@ class BackupRun {
     await Promise.allSettled(this.#concurrent);
     this.#workspace?.close();
     for (const spool of Object.values(this.#spools ?? {})) await spool.close();
+    await this.#watch?.close();
   }
 
   result(durationMs: number): BackupResult {

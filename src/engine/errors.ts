@@ -36,6 +36,7 @@ const KINDS = {
   WORKSPACE_UNREADABLE: 'failed',
   WORKSPACE_IS_HOME: 'failed',
   WORKSPACE_UNSAFE: 'refused',
+  INSTALL_CHANGED: 'failed',
 
   // the datastore
   DSN_INVALID: 'usage',

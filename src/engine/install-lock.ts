@@ -97,10 +97,18 @@ export async function usersOfDatastore(home: string): Promise<string[]> {
   return users.map(({ holder, pid }) => `${NAMES[holder]} (process ${pid})`);
 }
 
-/** Refuses while a work on the home is under way. Only looks. @throws INSTALL_BUSY */
-export async function refuseIfLocked(home: string): Promise<void> {
-  refuseIfHeldHere(home, await keyOf(home), WORKS);
-  await refuseIfHeldElsewhere(home, WORKS);
+/**
+ * Refuses while a work on the home is under way. Only looks.
+ *
+ * @param more `works`: only one of these; `hint`: what to do instead of waiting
+ * @throws INSTALL_BUSY
+ */
+export async function refuseIfLocked(
+  home: string,
+  { works = WORKS, hint }: { works?: readonly Work[]; hint?: string } = {},
+): Promise<void> {
+  const [other] = await holdersOf(home, works);
+  if (other !== undefined) throw busy(home, other.holder, other.pid, hint);
 }
 
 async function hold(home: string, holder: Holder, rivals: readonly Holder[]): Promise<() => Promise<void>> {
@@ -180,7 +188,7 @@ function lockName(path: string, holder: Holder): string {
 }
 
 const NAMES: Readonly<Record<Holder, string>> = {
-  restore: 'another restore',
+  restore: 'a restore',
   setup: '`leoflow setup`',
   uninstall: '`leoflow uninstall`',
   start: '`leoflow lite`',
@@ -190,7 +198,7 @@ const NAMES: Readonly<Record<Holder, string>> = {
   extract: '`leoflow lite extract`',
 };
 
-function busy(home: string, holder: Holder, pid: number): SnapshotError {
+function busy(home: string, holder: Holder, pid: number, hint = 'wait for it to end'): SnapshotError {
   if (holder === LITE) {
     return new SnapshotError(
       'LITE_RUNNING',
@@ -200,7 +208,5 @@ function busy(home: string, holder: Holder, pid: number): SnapshotError {
       },
     );
   }
-  return new SnapshotError('INSTALL_BUSY', `${NAMES[holder]} (process ${pid}) is working on ${home}`, {
-    hint: 'wait for it to end',
-  });
+  return new SnapshotError('INSTALL_BUSY', `${NAMES[holder]} (process ${pid}) is working on ${home}`, { hint });
 }

@@ -104,7 +104,7 @@ describe('a restore that is killed', () => {
     ]) {
       await expect(call()).rejects.toMatchObject({
         code: 'INSTALL_BUSY',
-        message: `another restore (process ${slow.pid}) is working on ${home}`,
+        message: `a restore (process ${slow.pid}) is working on ${home}`,
         hint: 'wait for it to end',
       });
     }
