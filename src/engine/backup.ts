@@ -41,9 +41,9 @@ import {
   SpareBuffers,
   Spool,
 } from './archive/index.js';
-import { startDump } from './datastore/index.js';
+import { schemaVersionNow, startDump } from './datastore/index.js';
 import { type DatastoreLease, leaseDatastore } from './datastore-lease.js';
-import { interrupted, throwIfAborted, wholeNumber } from './errors.js';
+import { interrupted, SnapshotError, throwIfAborted, wholeNumber } from './errors.js';
 import type { BackupEvent, BackupProgress, Warning } from './events.js';
 import { defaultHome, type Install, leoflowVersion, readInstall } from './install/index.js';
 import { InstallWatch, refuseWhileRestored } from './install-watch.js';
@@ -280,8 +280,22 @@ class BackupRun {
       throw untaken;
     }
     await finished;
+    await this.#requireSameSchema();
     await lease.release();
     return dump.end();
+  }
+
+  /** The manifest, which may be written by now, names the schema version from before the dump. @throws DUMP_FAILED where the dump is of another one */
+  async #requireSameSchema(): Promise<void> {
+    const { lease, signal } = this.#context;
+    const { source, schemaVersion: before } = lease.datastore;
+    const now = await schemaVersionNow(lease.datastore, signal);
+    if (now === before) return;
+    throw new SnapshotError(
+      'DUMP_FAILED',
+      `the schema of ${source} went from version ${before} to ${now} while it was dumped`,
+      { hint: 'wait for the upgrade to end, and run the backup again' },
+    );
   }
 
   async #packWorkspace(): Promise<void> {

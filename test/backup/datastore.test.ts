@@ -278,6 +278,51 @@ describe('a pg_dump that dies in the middle fails the backup', () => {
   });
 });
 
+describe('a migration while the dump is made', () => {
+  /** The failure of a backup of a datastore to which something is done while its pg_dump waits. */
+  async function whileDumping(sql: string) {
+    const release = await lockTable(install.cluster, 'locked');
+    try {
+      const run = startBackup(install);
+      await untilDumpsWait(install, run.ended);
+      await install.cluster.psql(sql);
+      await release();
+      return told(await run.ended);
+    } finally {
+      await release();
+    }
+  }
+
+  test('fails the backup: the manifest would name a schema that the dump may not have', async () => {
+    try {
+      const { status, error, hint } = await whileDumping('UPDATE schema_migrations SET version = 16');
+      expect({ status, error, hint }).toEqual({
+        status: 1,
+        error: expect.stringMatching(/^the schema of .* went from version 15 to 16 while it was dumped$/),
+        hint: 'wait for the upgrade to end, and run the backup again',
+      });
+      await expectNothingLeft(install);
+    } finally {
+      await install.cluster.psql('UPDATE schema_migrations SET version = 15');
+    }
+  });
+
+  test('also the very first one', async () => {
+    await install.cluster.psql('ALTER TABLE schema_migrations RENAME TO no_migrations');
+    try {
+      const sql = 'CREATE TABLE schema_migrations (version bigint); INSERT INTO schema_migrations VALUES (1)';
+      const { status, error } = await whileDumping(sql);
+      expect({ status, error }).toMatchObject({
+        status: 1,
+        error: expect.stringContaining('from version 0 to 1 while'),
+      });
+      await expectNothingLeft(install);
+    } finally {
+      await install.cluster.psql('DROP TABLE schema_migrations; ALTER TABLE no_migrations RENAME TO schema_migrations');
+    }
+  });
+});
+
 test('an empty database is a dump too', async () => {
   await install.cluster.psql('CREATE DATABASE bare', 'postgres');
   const result = await backup({ home: install.home, output: install.archive, dsn: install.cluster.urlOf('bare') });

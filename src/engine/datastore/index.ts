@@ -16,7 +16,7 @@ export { previousName, type SwapNames } from './cluster/swap.js';
 export { watchOver } from './cluster/watchdog.js';
 export { type Connection, DATABASE, pgdataOf, ROLE } from './connection.js';
 export { startDump } from './dump.js';
-export { type Datastore, type DatastoreOptions, openDatastore } from './open.js';
+export { type Datastore, type DatastoreOptions, openDatastore, schemaVersionNow } from './open.js';
 export { findPrograms, PROGRAMS, type ProgramDirectory } from './programs.js';
 export { type DumpHeader, HEADER_SIZE, parseDumpHeader, requireServerFor } from './replay/dump-header.js';
 export { requirePsqlWithRestrict } from './replay/restrict.js';

@@ -108,6 +108,21 @@ export function describe(
   };
 }
 
+/**
+ * Reads the schema version once more. A dump is of a moment behind the one in which the datastore was opened: where a migration came in between, what was
+ * read then is not the version of the dump.
+ *
+ * @throws `DATASTORE_UNREACHABLE`, `DATASTORE_AUTH`, `DATASTORE_QUERY`, `INTERRUPTED`
+ */
+export async function schemaVersionNow(datastore: DatastoreInUse, signal: AbortSignal | undefined): Promise<number> {
+  const { tools, connection, source } = datastore;
+  const { migrations } = await askServer(tools.psql, connection, signal).catch((error: unknown) => {
+    if (!(error instanceof PsqlError)) throw error;
+    throw error.failure === 'statement' ? queryFailure(source, error) : connectionFailure(connection, error);
+  });
+  return readSchemaVersion(datastore, migrations, signal);
+}
+
 /** The highest version. Copied, not queried: for a query the planner runs functions in the definitions of the table's indexes. */
 async function readSchemaVersion(
   { tools, connection, source }: DatastoreInUse,
