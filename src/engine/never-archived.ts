@@ -1,9 +1,11 @@
 /**
- * What must not be archived although it may lie in the workspace: the home with its secrets and tools, and the archive itself.
+ * What must not be archived although it may lie in the workspace: the home with its secrets and tools, the journal of a restore beside it, and the archive
+ * itself. (Locks and temporaries of this program are known by their names, wherever they lie.)
  */
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import type { Install } from './install/index.js';
+import { journalPath } from './journal.js';
 import type { ExclusionRules } from './workspace/index.js';
 
 /** @param archives absolute paths of the archive and its temporary file; null for what is none */
@@ -13,6 +15,7 @@ export async function neverArchived(
 ): Promise<ExclusionRules['paths']> {
   const candidates = [
     { path: install.home, rule: 'the Leoflow home' },
+    { path: await journalPath(install.namedHome), rule: 'the journal of a restore' },
     ...archives.flatMap((path) => (path === null ? [] : [{ path, rule: 'the archive itself' }])),
   ];
   const paths: { path: string; rule: string }[] = [];

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -14,9 +15,12 @@ import {
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { holdForBackup } from '../../src/engine/install-lock.js';
 import { readArchive } from '../support/archive.js';
 import { backup, lastJson, leoflow } from '../support/cli.js';
+import { startBackup, untilDumpsWait } from '../support/failures.js';
 import { createInstall, type TestInstall } from '../support/install.js';
+import { lockTable } from '../support/lock.js';
 import { ODD_NAMES, put } from '../support/tree.js';
 
 let install: TestInstall;
@@ -192,6 +196,48 @@ describe('no pattern brings back', () => {
     const again = await backup({ home: inside, dsn, output });
     expect(readArchive(output).map(({ name }) => name)).toEqual(names);
     expect(again.leftOut).toContainEqual({ rule: 'the archive itself', directories: 0, files: 2 });
+  });
+
+  test('what backups and restores have under way: archives of others, locks, the journal', async () => {
+    const { workspace, home, dsn } = install.another();
+    put(join(workspace, '.leoflowignore'), '!*\n');
+    const inside = join(workspace, 'inside');
+    mkdirSync(inside);
+    renameSync(home, join(inside, '.leoflow'));
+    await install.cluster.psql('CREATE DATABASE other', 'postgres');
+    const argv = (name: string) => ['--home', join(inside, '.leoflow'), '-o', join(inside, name)];
+    const release = await lockTable(install.cluster, 'dag');
+    const leave = await holdForBackup(join(inside, '.leoflow'));
+    try {
+      const slow = startBackup(install, [...argv('slow.tar.gz'), '--dsn', dsn]);
+      await untilDumpsWait(install, slow.ended);
+      const state = { version: 1, state: 'committed', renames: [], carried: [] };
+      writeFileSync(join(inside, '.leoflow.restore-journal.json'), JSON.stringify(state));
+      // Of another machine, so that nobody can say whether it is still needed.
+      put(join(inside, '.dags.leoflow-0badf00d-7-0badf00d-1.partial', 'staged.py'));
+      put(join(inside, '.dags.partial'));
+      const json = await startBackup(install, [
+        ...[...argv('snap.tar.gz'), '--dsn', install.cluster.urlOf('other')],
+        ...['--exclude', '!*', '--json'],
+      ]).ended;
+      expect(json.status).toBe(0);
+      const names = readArchive(join(inside, 'snap.tar.gz')).map(({ name }) => name);
+      expect(names.filter((name) => name.startsWith('workspace/inside/'))).toEqual([
+        'workspace/inside/',
+        'workspace/inside/.dags.partial',
+      ]);
+      expect(lastJson(json.stdout.toString()).leftOut).toEqual([
+        { rule: 'temporary files of backups and restores', directories: 1, files: 2 },
+        { rule: 'the Leoflow home', directories: 1, files: 0 },
+        { rule: 'the archive itself', directories: 0, files: 1 },
+        { rule: 'the journal of a restore', directories: 0, files: 1 },
+      ]);
+      await release();
+      expect(await slow.ended).toMatchObject({ status: 0 });
+    } finally {
+      await release();
+      await leave();
+    }
   });
 
   test('the archive when its directory is named through a link', async () => {

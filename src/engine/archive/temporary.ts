@@ -33,7 +33,7 @@ export function processLives(mark: string): boolean | null {
 
 /** Whether a file name is that of a temporary of this program, dead or alive. */
 export function isTemporaryName(name: string): boolean {
-  return NAME.test(name);
+  return name.endsWith('.partial') && NAME.test(name);
 }
 
 /** Whether a file name is that of a temporary of `name`. */

@@ -6,6 +6,7 @@
  * directory called `venv` from a file of that name.
  */
 import ignore, { type Ignore, type TestResult } from 'ignore';
+import { isTemporaryName } from '../archive/index.js';
 
 /** File in any directory of the workspace with patterns for what lies below it. */
 export const IGNORE_FILE = '.leoflowignore';
@@ -23,6 +24,9 @@ const BUILT_IN_DIRECTORIES: ReadonlySet<string> = new Set([
   '.tox',
   '.mypy_cache',
 ]);
+
+/** Archives and stagings that are not complete, and locks: of this program, by their names, whoever writes them or has left them. */
+const TEMPORARIES = 'temporary files of backups and restores';
 
 /** The rules of one backup; plain data, so that it can be sent to workers. */
 export interface ExclusionRules {
@@ -68,6 +72,7 @@ export class Exclusion {
     if (isBuiltInExclusion(name, directory)) return name;
     const exact = this.#paths.get(path);
     if (exact !== undefined) return exact;
+    if (isTemporaryName(name)) return TEMPORARIES;
     if (this.#options !== null) {
       const { ignored, unignored, rule } = testBelowKept(this.#options, path, directory);
       if (ignored) return `${rule?.pattern} (--exclude)`;
