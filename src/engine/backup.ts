@@ -51,6 +51,7 @@ import { neverArchived } from './never-archived.js';
 import type { BackupOptions, BackupResult } from './options.js';
 import { PackedWorkspace } from './packed-workspace.js';
 import { WorkerPool, workersOf } from './pool.js';
+import { snowballNote } from './snowball.js';
 import { VERSION } from './version.js';
 import { type ExclusionRules, WorkspaceWalk } from './workspace/index.js';
 
@@ -176,6 +177,9 @@ class BackupRun {
     const open = (limit: number) => Spool.open(directory, name, { compress, buffers, limit });
     this.#spools = { dump: await open(this.#pool.workers + 1), checksums: await open(1), index: await open(1) };
     this.#rules = { patterns, paths: await neverArchived(install, [output.path, output.temporary]) };
+    const archive = output.path ?? output.temporary;
+    const note = archive === null ? null : await snowballNote(install, archive, patterns);
+    if (note !== null) this.#context.emit({ type: 'note', message: note });
     this.#workspace = new PackedWorkspace({
       pool: this.#pool,
       root: install.workspace,

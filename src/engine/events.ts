@@ -55,7 +55,7 @@ export type BackupEvent =
   | { type: 'total'; files: number; bytes: number }
   | { type: 'progress'; progress: BackupProgress }
   | { type: 'warning'; warning: Warning }
-  /** What becomes of a datastore that was started for the backup, one sentence (only with `BackupOptions.startDatastore`). */
+  /** Something worth knowing that is not an error, one sentence: that the archive lies in the workspace, or what becomes of a datastore that was started. */
   | { type: 'note'; message: string };
 
 /**

@@ -20,8 +20,14 @@ export async function neverArchived(
   ];
   const paths: { path: string; rule: string }[] = [];
   for (const { path: candidate, rule } of candidates) {
-    const path = relative(install.workspace, join(await realpath(dirname(candidate)), basename(candidate)));
-    if (path !== '' && path !== '..' && !path.startsWith('../')) paths.push({ path, rule });
+    const path = await belowWorkspace(install, candidate);
+    if (path !== null) paths.push({ path, rule });
   }
   return paths;
+}
+
+/** The path of what may lie in the workspace, relative to it; null where it does not. */
+export async function belowWorkspace({ workspace }: Install, place: string): Promise<string | null> {
+  const path = relative(workspace, join(await realpath(dirname(place)), basename(place)));
+  return path === '' || path === '..' || path.startsWith('../') ? null : path;
 }

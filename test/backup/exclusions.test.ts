@@ -252,6 +252,53 @@ describe('no pattern brings back', () => {
   });
 });
 
+describe('an archive in the workspace is told, with what would leave it out of the next one', () => {
+  async function notes(options: Parameters<typeof backup>[0]): Promise<string[]> {
+    const said: string[] = [];
+    await backup({ ...options, onEvent: (event) => void (event.type === 'note' && said.push(event.message)) });
+    return said;
+  }
+  const note = (pattern: string) =>
+    `the archive lies in the workspace, so later backups take it along: name another --output, or leave it out with --exclude '${pattern}'`;
+
+  test('of our own name: all of that name', async () => {
+    const { home, workspace, dsn } = install.another();
+    for (const [directory, pattern] of [
+      ['.', '/leoflow-backup-*.tar.gz'],
+      ["it's [here]/sub", "/it'\\''s \\[here\\]/sub/leoflow-backup-*.tar.gz"],
+    ] as const) {
+      const cwd = join(workspace, directory);
+      put(join(cwd, 'leoflow-backup-2026-05-28T143045Z.tar.gz'), 'that of yesterday');
+      const argv = ['lite', 'backup', '--home', home, '--dsn', dsn];
+      const { status, stderr } = await leoflow(argv, { cwd });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining(`\nnote: ${note(pattern)}\n`) });
+      // As a shell reads it, so that it can be copied.
+      const word = execFileSync('bash', ['-c', `printf %s '${pattern}'`], { encoding: 'utf8' });
+      const again = await leoflow([...argv, '--json', '--exclude', word], { cwd });
+      expect(again.status).toBe(0);
+      expect(again.stdout.toString()).not.toContain('"type":"note"');
+      expect(lastJson(again.stdout.toString()).leftOut).toContainEqual({
+        rule: `${word} (--exclude)`,
+        directories: 0,
+        files: expect.any(Number),
+      });
+    }
+  });
+
+  test('of another name; not where it is left out, or lies elsewhere', async () => {
+    const { home, workspace, dsn } = install.another();
+    const output = join(workspace, 'out', 'snap.tar.gz');
+    mkdirSync(join(workspace, 'out'));
+    expect(await notes({ home, dsn, output })).toEqual([note('/out/snap.tar.gz')]);
+    expect(await notes({ home, dsn, output: createWriteStream(output) })).toEqual([note('/out/snap.tar.gz')]);
+    expect(await notes({ home, dsn, output, exclude: ['out/'] })).toEqual([]);
+    expect(await notes({ home, dsn, output: join(install.out, 'snap.tar.gz') })).toEqual([]);
+    put(join(workspace, 'out', '.leoflowignore'), '*.tar.gz\n');
+    expect(await notes({ home, dsn, output })).toEqual([]);
+    expect(await notes({ home, dsn, output, exclude: ['!snap.tar.gz'] })).toEqual([note('/out/snap.tar.gz')]);
+  });
+});
+
 describe('the archive that a stream leads to', () => {
   test('is left out: standard output, redirected into the workspace', async () => {
     const { workspace, home, dsn } = install.another();

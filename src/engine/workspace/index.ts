@@ -4,6 +4,7 @@ export { arriving } from './carried-error.js';
 export { DeferredEntries } from './deferred.js';
 export { buffersOf, type EntryTable, rowsOf, wholeSeconds } from './entry-table.js';
 export { type ExclusionRules, isBuiltInExclusion } from './exclusion.js';
+export { ruleFor } from './ignore-files.js';
 export {
   type BlockEntry,
   type ListedEntry,

@@ -5,7 +5,7 @@
  * back as shards of their own. A directory of more names than a page comes back as pages. So however the tree is shaped, many workers have
  * something to do, and no answer is large.
  */
-import { type BigIntStats, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathOrder } from '../archive/index.js';
 import { systemErrorCode, systemErrorText } from '../errors.js';
@@ -13,12 +13,11 @@ import type { Warning } from '../events.js';
 import { type EntryRow, tableOf } from './entry-table.js';
 import { Exclusion, IGNORE_FILE, type IgnoreChain } from './exclusion.js';
 import { globTree } from './glob.js';
+import { ignoresIn } from './ignore-files.js';
 import { type Listing, PAGE_NAMES, type ScanResult, type ScanTask, type Shard } from './shard.js';
 
 /** Names after which a task enters no further directory. */
 const TASK_NAMES = 4096;
-/** A larger ignore file is not one. */
-const IGNORE_FILE_BYTES = 1 << 20;
 
 /** Scans shards, until the budget is used up. */
 export function scanShards(task: ScanTask): ScanResult {
@@ -64,7 +63,7 @@ class Scan {
           return [];
         }
         const names = this.#readDirectory(directory);
-        const chain = names.includes(IGNORE_FILE) ? this.#ignoreFile(directory, above) : above;
+        const chain = names.includes(IGNORE_FILE) ? this.#ignoresIn(directory, above) : above;
         if (names.length > PAGE_NAMES) {
           open.set(directory, pages(directory, names, chain));
           return [];
@@ -150,21 +149,15 @@ class Scan {
     }
   }
 
-  #ignoreFile(directory: string, above: IgnoreChain | null): IgnoreChain | null {
-    const relative = join(directory, IGNORE_FILE);
-    const path = join(this.#root, relative);
-    try {
-      const stats = lstatSync(path);
-      if (!stats.isFile() || stats.size > IGNORE_FILE_BYTES) {
-        const what = stats.isFile() ? 'over 1 MiB long' : 'no regular file';
-        this.#warn('ignore-file', relative, `it is ${what}, so nothing is left out because of it`, false);
-        return above;
-      }
-      return { source: { directory, patterns: readFileSync(path, 'utf8') }, above };
-    } catch {
-      // Unreadable: reported when its own turn comes. Better too much in the archive than too little.
-      return above;
-    }
+  #ignoresIn(directory: string, above: IgnoreChain | null): IgnoreChain | null {
+    return ignoresIn(this.#root, directory, above, (what) => {
+      this.#warn(
+        'ignore-file',
+        join(directory, IGNORE_FILE),
+        `it is ${what}, so nothing is left out because of it`,
+        false,
+      );
+    });
   }
 
   #missing(path: string, error: unknown): void {
