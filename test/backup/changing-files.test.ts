@@ -409,6 +409,27 @@ test('files that are written all the time', async () => {
   }
 });
 
+test('what a rule leaves out is not missed where it vanishes before it is looked at: as a directory, or as a file', () => {
+  const { workspace } = install.another();
+  const page = {
+    directory: '',
+    names: ['.git', '__pycache__', 'a.log', 'data', 'kept', 'old'],
+    ignores: { source: { directory: '', patterns: 'data/\n' }, above: null },
+  };
+  const rules = { patterns: ['*.log', 'old', '!old/'], paths: [] };
+  const { leftOut, warnings } = scanShards({ root: workspace, rules, shards: [page] });
+  expect(leftOut).toEqual([
+    ['.git', 1, 0],
+    ['__pycache__', 1, 0],
+    ['*.log (--exclude)', 1, 0],
+    ['data/ (.leoflowignore)', 1, 0],
+    ['old (--exclude)', 0, 1],
+  ]);
+  expect(warnings.map(({ code, path }) => ({ code, path }))).toEqual([
+    { code: 'vanished', path: join(workspace, 'kept') },
+  ]);
+});
+
 describe('a directory that vanishes', () => {
   test('between two looks of the scan is reported', async () => {
     const { workspace } = install.another();

@@ -402,6 +402,19 @@ describe('what cannot go in is reported, and the status is 3', () => {
     );
   });
 
+  test('but not what a rule leaves out, which need not be read', async () => {
+    const { home, workspace } = install.another();
+    put(join(workspace, 'listed only', 'venv', 'inside'));
+    put(join(workspace, 'listed only', 'a.log'));
+    chmodSync(join(workspace, 'listed only'), 0o400);
+    const output = join(install.base, 'need-not.tar.gz');
+    const argv = ['lite', 'backup', '--home', home, '--dsn', tcp.tcpUrl, '-o', output, '--json', '--exclude', '*.log'];
+    const { status, stdout } = await leoflow(argv, { under: underModes });
+    chmodSync(join(workspace, 'listed only'), 0o755);
+    expect(status).toBe(0);
+    expect(lastJson(stdout.toString())).toMatchObject({ warnings: [], incomplete: false });
+  });
+
   test('a .leoflowignore that may not be read', async () => {
     const { workspace, names, warnings } = await incomplete((workspace) => {
       put(join(workspace, '.leoflowignore'), 'x\n');

@@ -75,9 +75,10 @@ class Scan {
       },
       look: (below) => {
         const path = full(below);
-        const stats = this.#stat(path);
+        const ignores = chains.get(parent(path)) ?? null;
+        const stats = this.#stat(path, ignores);
         if (stats === null) return null;
-        const rule = this.#exclusion.judge(path, stats.isDirectory(), chains.get(parent(path)) ?? null);
+        const rule = this.#exclusion.judge(path, stats.isDirectory(), ignores);
         if (rule !== null) {
           this.#count(rule, stats.isDirectory());
           return null;
@@ -140,10 +141,17 @@ class Scan {
     }
   }
 
-  #stat(path: string): BigIntStats | null {
+  #stat(path: string, ignores: IgnoreChain | null): BigIntStats | null {
     try {
       return lstatSync(join(this.#root, path), { bigint: true });
     } catch (error) {
+      // What would have been left out, as a directory or as whatever it was, is not missing: a `__pycache__` that comes and goes, a mount that hangs.
+      for (const directory of [true, false]) {
+        const rule = this.#exclusion.judge(path, directory, ignores);
+        if (rule === null) continue;
+        this.#count(rule, directory);
+        return null;
+      }
       this.#missing(path, error);
       return null;
     }
