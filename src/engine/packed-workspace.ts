@@ -16,6 +16,7 @@ import {
   type SpareBuffers,
   workspaceEntry,
 } from './archive/index.js';
+import { systemErrorText } from './errors.js';
 import type { Warning } from './events.js';
 import type { LeftOut } from './options.js';
 import { inOrder, type WorkerPool } from './pool.js';
@@ -102,8 +103,7 @@ export class PackedWorkspace {
 
   /** Closes the files that are still open. Only when no worker reads them any more. */
   close(): void {
-    for (const { fd } of this.#opened) closeSync(fd);
-    this.#opened.clear();
+    for (const file of this.#opened) this.#closed(file);
   }
 
   async *#jobs(): AsyncGenerator<() => Promise<Packed>> {
@@ -173,15 +173,29 @@ export class PackedWorkspace {
     this.#packing.buffers.give(result.content.buffer);
     const index = first ? entryLine(file.header) : '';
     if (!last) return { member: result.member, checksums: '', index };
-    const now = fstatSync(file.fd, { bigint: true });
-    closeSync(file.fd);
-    this.#opened.delete(file);
-    if (now.size !== file.stats.size || now.mtimeNs !== file.stats.mtimeNs)
-      file.problem ??= 'it changed while it was read';
+    const fault = this.#closed(file);
+    file.problem ??= fault;
     if (file.problem !== null) {
       this.#packing.onWarning({ code: 'changed', path: file.path, message: file.problem, incomplete: true });
     }
     this.files += 1;
     return { member: result.member, checksums: checksumLine(file.hash.digest('hex'), file.header.name), index };
+  }
+
+  /** Closes a file. @returns what went wrong while it was open, if anything: a network file system may say so only now */
+  #closed(file: LargeFile): string | null {
+    this.#opened.delete(file);
+    try {
+      let now: BigIntStats;
+      try {
+        now = fstatSync(file.fd, { bigint: true });
+      } finally {
+        closeSync(file.fd);
+      }
+      const isSteady = now.size === file.stats.size && now.mtimeNs === file.stats.mtimeNs;
+      return isSteady ? null : 'it changed while it was read';
+    } catch (error) {
+      return `whether it changed while it was read cannot be told: ${systemErrorText(error)}`;
+    }
   }
 }

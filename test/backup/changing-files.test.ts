@@ -21,7 +21,7 @@ import { scanShards } from '../../src/engine/workspace/scan.js';
 import { WorkspaceWalk } from '../../src/engine/workspace/walk.js';
 import type { BackupEvent, BackupResult, DiffEvent, Difference, Warning } from '../../src/index.js';
 import { checkSums, entriesOf, membersOf, readArchive, untar } from '../support/archive.js';
-import { SlowReader, startLeoflow, underModes } from '../support/cli.js';
+import { leoflow, SlowReader, startLeoflow, underModes } from '../support/cli.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { backup, diff, verify } from '../support/library.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
@@ -343,6 +343,29 @@ describe('a large file, while its segments are being read,', () => {
       expect(sha256(outcome.content(FILLER))).toBe(before);
       expectNoWarning(outcome);
     }
+  });
+});
+
+describe('a large file of which a network file system says in the end that it is gone', () => {
+  const hook = new URL('../support/lost-file.mjs', import.meta.url).href;
+
+  test.each(['fstat', 'close'])('when asked by %s: that is told, and the archive is whole', async (call) => {
+    const { home, workspace, dsn } = install.another();
+    const content = randomBytes(3 * MIB);
+    const [path, output] = [join(workspace, FILLER), join(install.base, `lost-${call}.tar.gz`)];
+    put(path, content);
+    put(join(workspace, 'z'), 'the next one');
+    const { status, stderr } = await leoflow(['lite', 'backup', '-q', '--home', home, '--dsn', dsn, '-o', output], {
+      env: { NODE_OPTIONS: `--import=${hook}`, LOST_FILE: path, LOST_CALL: call },
+    });
+    const lines = stderr.split('\n').filter((line) => line.startsWith('warning: ') || line.startsWith('error: '));
+    expect({ status, lines }).toEqual({
+      status: 3,
+      lines: [`warning: ${path}: whether it changed while it was read cannot be told: i/o error`],
+    });
+    const archived = proved(output);
+    expect(archived.names).toEqual(['', FILLER, 'z']);
+    expect(archived.content(FILLER)?.equals(content)).toBe(true);
   });
 });
 
