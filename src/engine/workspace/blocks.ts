@@ -53,7 +53,7 @@ export async function* cutBlocks(tables: AsyncIterable<EntryTable>): AsyncGenera
 const PLAIN_NAME = 88;
 const PLAIN_TARGET = 100;
 
-/** What the header of an entry takes in its block, or a little more. */
+/** What the header of an entry takes in its block, or a little more (docs/format.md, "What we write where"). PAX records of a time are left out of account. */
 function headerBytes(table: EntryTable, row: number): number {
   const start = pathStart(table, row);
   const end = table.ends[row] as number;
