@@ -66,7 +66,7 @@ const PRIVATE_MODE = 0o600;
  * Backs up a Leoflow Lite install.
  *
  * @returns what was written; `incomplete` says whether files are missing from it
- * @throws SnapshotError, see {@link ErrorCode}; then no archive and no temporary file is left behind
+ * @throws SnapshotError, see {@link ErrorCode}; then no archive and no temporary file is left behind, unless the message says that the archive is in its place
  */
 export async function backup(options: BackupOptions = {}): Promise<BackupResult> {
   const level = wholeNumber('level', options.level ?? DEFAULT_LEVEL, 1, 9);
@@ -109,8 +109,8 @@ export async function backup(options: BackupOptions = {}): Promise<BackupResult>
         await output.commit();
         return run.result(performance.now() - started);
       } catch (error) {
-        // Whatever fails because it was told to stop says just that.
-        throw options.signal?.aborted ? interrupted() : error;
+        // Whatever fails because it was told to stop says just that; with an archive in its place, it was something else.
+        throw options.signal?.aborted && !output.isInPlace ? interrupted() : error;
       } finally {
         stop.abort();
         await run.close();

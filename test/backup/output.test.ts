@@ -17,7 +17,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -207,6 +207,36 @@ test('a disk that fails in a flush by the way', async () => {
     await output.discard();
   }
   expect(install.left()).toEqual([]);
+});
+
+test('a disk that fails when the archive has its name already: the error says that it is there, also to whoever has stopped by then', async () => {
+  const handle = await open('/dev/null');
+  const prototype = Object.getPrototypeOf(handle);
+  await handle.close();
+  const flush = prototype.sync as (this: FileHandle) => Promise<void>;
+  for (const stop of [false, true]) {
+    writeFileSync(install.archive, 'the archive of yesterday');
+    const controller = new AbortController();
+    const sync = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+      if (!(await this.stat()).isDirectory()) return flush.call(this);
+      if (stop) controller.abort();
+      throw Object.assign(new Error('EIO: i/o error, fsync'), { errno: -5, code: 'EIO', syscall: 'fsync' });
+    } as never);
+    try {
+      const run = backup({ home: install.home, output: install.archive, signal: controller.signal });
+      await expect(run).rejects.toMatchObject({
+        code: 'OUTPUT_WRITE',
+        message: `the archive ${install.archive} is whole and in its place, but its directory cannot be flushed to the disk: i/o error`,
+        hint: 'after a power cut it may be gone: check the disk, and run the backup again',
+      });
+    } finally {
+      sync.mockRestore();
+    }
+    expectArchive(readFileSync(install.archive));
+    expect(install.left()).toEqual(['snap.tar.gz']);
+    // Nobody writes it any more.
+    await backup({ home: install.home, output: install.archive });
+  }
 });
 
 describe('what stands at the output', () => {

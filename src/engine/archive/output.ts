@@ -21,6 +21,8 @@ export interface ArchiveOutput {
   readonly size: number;
   /** Resolves when the bytes have been handed on and more may come. A stream may go on using them; a file does not. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Whether the archive has its name, and what was there before is gone. */
+  readonly isInPlace: boolean;
   /** Makes the archive durable and gives it its name, unless the signal fires before. */
   commit(): Promise<void>;
   /** Removes what was written. Does nothing after `commit()`. */
@@ -109,6 +111,7 @@ export function openStreamOutput(stream: Writable, signal: AbortSignal, more: { 
   };
   return {
     path: null,
+    isInPlace: false,
     get temporary() {
       return fileBehind(stream);
     },
@@ -252,6 +255,7 @@ class FileOutput implements ArchiveOutput {
   #flushed = 0;
   #flushing: Promise<void> = Promise.resolve();
   #settled = false;
+  #isInPlace = false;
 
   constructor(path: string, temporary: string, handle: FileHandle, signal: AbortSignal) {
     this.path = path;
@@ -263,6 +267,10 @@ class FileOutput implements ArchiveOutput {
 
   get size(): number {
     return this.#size;
+  }
+
+  get isInPlace(): boolean {
+    return this.#isInPlace;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -291,8 +299,15 @@ class FileOutput implements ArchiveOutput {
     await rename(this.temporary, this.path).catch((cause: unknown) => {
       throw writeError(this.path, cause);
     });
+    this.#isInPlace = true;
     this.#settle();
-    await syncDirectory(dirname(this.path));
+    await syncDirectory(dirname(this.path)).catch((cause: unknown) => {
+      throw new SnapshotError(
+        'OUTPUT_WRITE',
+        `the archive ${this.path} is whole and in its place, but its directory cannot be flushed to the disk: ${systemErrorText(cause)}`,
+        { hint: 'after a power cut it may be gone: check the disk, and run the backup again', cause },
+      );
+    });
   }
 
   async discard(): Promise<void> {
