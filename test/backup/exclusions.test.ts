@@ -370,6 +370,19 @@ describe('--exclude', () => {
     ]);
   });
 
+  test('with a # in front leaves out what is called that', async () => {
+    const { home, workspace, dsn } = install.another();
+    for (const name of ['#recycle/old', 'recycle', '#']) put(join(workspace, name));
+    const output = join(install.base, 'hash.tar.gz');
+    const argv = ['lite', 'backup', '--home', home, '--dsn', dsn, '-o', output, '--json'];
+    const { status, stdout } = await leoflow([...argv, '--exclude', '#recycle', '--exclude', '#']);
+    expect(status).toBe(0);
+    expect(lastJson(stdout.toString()).leftOut).toEqual([
+      { rule: '\\# (--exclude)', directories: 0, files: 1 },
+      { rule: '\\#recycle (--exclude)', directories: 1, files: 0 },
+    ]);
+  });
+
   test('wins over .leoflowignore, both ways, also for directories', async () => {
     const ignore = { '.leoflowignore': '!a.csv\nb.csv\nsub/\n' };
     const { names } = await archived({ ...files, ...ignore }, ['a.csv', '!b.csv', '!sub']);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
-import { readExcludes } from '../../src/cli/commands/excludes.js';
+import { excludePattern, readExcludes } from '../../src/cli/commands/excludes.js';
 
 function patternFile(content: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'leoflow-cli-'));
@@ -38,6 +38,19 @@ test('an empty pattern is none: it comes from an unset variable', async () => {
   expect(await readExcludes([{ pattern: '' }, { pattern: ' ' }, { pattern: 'x' }], nothing())).toEqual(['x']);
 });
 
-test('a pattern given as an argument is taken as it is, # and all', async () => {
-  expect(await readExcludes([{ pattern: '#backup#' }], nothing())).toEqual(['#backup#']);
+test('a pattern given as an argument is no comment, also with a # in front', async () => {
+  const sources = ['#backup#', '\\#one', 'a#b', '##'].map(excludePattern);
+  expect(await readExcludes(sources, nothing())).toEqual(['\\#backup#', '\\#one', 'a#b', '\\##']);
+});
+
+test.each(['a\\', '\\', 'a\\\\\\'])('a last backslash with nothing behind it is wrong usage: %s', async (pattern) => {
+  const fault = (option: string) => ({
+    name: 'UsageError',
+    message: `the pattern '${pattern}' of ${option} ends in a backslash with nothing behind it, so it would match nothing`,
+    hint: `for a name that ends in a backslash, write '${pattern}\\'`,
+  });
+  expect(() => excludePattern(pattern)).toThrow(expect.objectContaining(fault('--exclude')));
+  const file = patternFile(`x\n${pattern}\r\n`);
+  await expect(readExcludes([{ file }], nothing())).rejects.toMatchObject(fault('--exclude-from'));
+  expect(excludePattern(`${pattern}\\`)).toEqual({ pattern: `${pattern}\\` });
 });

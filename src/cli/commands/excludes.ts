@@ -10,26 +10,34 @@ import { UsageError } from '../exit.js';
 /** One occurrence of either option. */
 export type ExcludeSource = { pattern: string } | { file: string };
 
-/** The value of an `--exclude`. An empty one, as from an unset shell variable, is none; one that looks like the next option is a slip. */
+/**
+ * The value of an `--exclude`. An empty one, as from an unset shell variable, is none; one that looks like the next option is a slip. On a command line
+ * nothing is a comment: `#recycle` is what is called that.
+ */
 export function excludePattern(pattern: string): ExcludeSource {
-  if (!pattern.startsWith('--')) return { pattern };
-  throw new UsageError(
-    `--exclude needs a value, but '${pattern}' follows it`,
-    `if that is the pattern, write \\${pattern}`,
-  );
+  if (pattern.startsWith('--')) {
+    throw new UsageError(
+      `--exclude needs a value, but '${pattern}' follows it`,
+      `if that is the pattern, write \\${pattern}`,
+    );
+  }
+  return { pattern: requireWhole('--exclude', pattern.replace(/^#/, '\\#')) };
 }
 
 /**
  * All patterns of these sources, in order; empty lines and comments are gone.
  *
  * @param stdin read for a file called `-`
- * @throws UsageError when a file cannot be read
+ * @throws UsageError when a file cannot be read, or a pattern in it can match nothing
  */
 export async function readExcludes(sources: readonly ExcludeSource[], stdin: Readable): Promise<string[]> {
   const patterns: string[] = [];
   for (const source of sources) {
     if ('pattern' in source) patterns.push(source.pattern);
-    else patterns.push(...patternsOf(await readPatternFile(source.file, stdin)));
+    else {
+      const lines = patternsOf(await readPatternFile(source.file, stdin));
+      patterns.push(...lines.map((line) => requireWhole('--exclude-from', line)));
+    }
   }
   return patterns.filter((pattern) => pattern.trim() !== '');
 }
@@ -55,4 +63,14 @@ function patternsOf(content: string): string[] {
     .split('\n')
     .map((line) => line.replace(/\r$/, ''))
     .filter((line) => !line.startsWith('#'));
+}
+
+/** Refuses a pattern whose last backslash has nothing to take the meaning from: git takes it for one that matches nothing. */
+function requireWhole(option: string, pattern: string): string {
+  const backslashes = /\\*$/.exec(pattern)?.[0].length ?? 0;
+  if (backslashes % 2 === 0) return pattern;
+  throw new UsageError(
+    `the pattern '${pattern}' of ${option} ends in a backslash with nothing behind it, so it would match nothing`,
+    `for a name that ends in a backslash, write '${pattern}\\'`,
+  );
 }
