@@ -107,8 +107,8 @@ async function finish(
     try {
       await leave();
       const [first] = await usersOfDatastore(home);
-      const user = first ?? (await stopUnlessUsed({ home, pgBin }));
-      if (user !== null) onNote(`the datastore that was started for a backup is left running: ${user} uses it`);
+      const use = first === undefined ? await stopUnlessUsed({ home, pgBin }) : `${first} uses it`;
+      if (use !== null) onNote(`the datastore that was started for a backup is left running: ${use}`);
     } finally {
       await unlock();
     }

@@ -312,6 +312,25 @@ describe('others', () => {
   });
 });
 
+test('one that cannot be asked who uses it is left running, and the next backup stops it', async () => {
+  await install.cluster.start();
+  await install.cluster.psql('ALTER DATABASE template1 ALLOW_CONNECTIONS false', 'postgres');
+  await install.cluster.stop();
+  const { status, stdout } = await startBackup(install, [...START, '--json']).ended;
+  expect({ status, notes: notes(stdout) }).toEqual({
+    status: 0,
+    notes: [
+      'the datastore was not running: it is started for this backup only',
+      expect.stringMatching(
+        /^the datastore that was started for a backup is left running: whether anybody uses it cannot be told: .*"template1" is not currently accepting connections$/,
+      ),
+    ],
+  });
+  await install.cluster.psql('ALTER DATABASE template1 ALLOW_CONNECTIONS true', 'postgres');
+  expect(await startBackup(install, START).ended).toMatchObject({ status: 0 });
+  await expectAsBefore();
+});
+
 describe('where it cannot be started', () => {
   test('a home without one', async () => {
     const { home } = install.another();

@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SnapshotError } from '../../errors.js';
 import { managedConnection, pgdataOf } from '../connection.js';
-import type { DatastoreOptions } from '../open.js';
+import { type DatastoreOptions, nobodyListens } from '../open.js';
 import { PsqlError, queryJson } from '../psql.js';
 import { requirePsql } from '../tools.js';
 import type { Session } from './admin.js';
@@ -58,38 +58,45 @@ export async function runsForBackup(home: string): Promise<boolean> {
 }
 
 /**
- * Stops the server of a home, unless somebody is connected to it.
+ * Stops the server of a home, unless somebody is connected to it, or it cannot be asked who is.
  *
- * @returns null when it is stopped; else who is connected
+ * @returns null when it is stopped; else why it was left running, one clause
  * @throws `TOOL_NOT_FOUND`, `CLUSTER_ROOT`, `CLUSTER_STOP`
  */
 export async function stopUnlessUsed(options: Omit<DatastoreOptions, 'dsn'>): Promise<string | null> {
   const search = { home: resolve(options.home), pgBin: options.pgBin };
   const psql = await requirePsql(search);
   for (let look = 1; ; look += 1) {
-    const [session] = await sessions(psql.path, search.home);
-    if (session === undefined) break;
-    if (look === LOOKS.times) return `${session.application || 'a session'} of ${session.user} (pid ${session.pid})`;
+    const use = await useOf(psql.path, search.home);
+    if (use === null) break;
+    if (look === LOOKS.times) return use;
     await sleep(LOOKS.apart);
   }
   await stopServer(await findServer(search, (await clusterMajor(search.home)) ?? 0));
   return null;
 }
 
-/** Whoever is connected to any of the server's databases; nobody where it does not answer. */
-async function sessions(psql: string, home: string): Promise<Pick<Session, 'pid' | 'user' | 'application'>[]> {
+/** Who is connected to any of the server's databases, one clause. Null for nobody: also where nobody listens, and so nobody can be. */
+async function useOf(psql: string, home: string): Promise<string | null> {
   try {
-    return await queryJson(
-      psql,
-      managedConnection(home, 'template1'),
-      `SELECT coalesce(json_agg(json_build_object(
-         'pid', pid, 'user', coalesce(usename, ''), 'application', coalesce(application_name, '')) ORDER BY pid), '[]')
-       FROM pg_stat_activity
-       WHERE pid <> pg_backend_pid() AND backend_type IN ('client backend', 'walsender');`,
-      undefined,
-    );
+    const [session] = await sessions(psql, home);
+    if (session === undefined) return null;
+    return `${session.application || 'a session'} of ${session.user} (pid ${session.pid}) uses it`;
   } catch (error) {
-    if (error instanceof PsqlError) return [];
-    throw error;
+    if (!(error instanceof PsqlError)) throw error;
+    return nobodyListens(error) ? null : `whether anybody uses it cannot be told: ${error.words}`;
   }
+}
+
+/** Whoever is connected to any of the server's databases. @throws {@link PsqlError} */
+function sessions(psql: string, home: string): Promise<Pick<Session, 'pid' | 'user' | 'application'>[]> {
+  return queryJson(
+    psql,
+    managedConnection(home, 'template1'),
+    `SELECT coalesce(json_agg(json_build_object(
+       'pid', pid, 'user', coalesce(usename, ''), 'application', coalesce(application_name, '')) ORDER BY pid), '[]')
+     FROM pg_stat_activity
+     WHERE pid <> pg_backend_pid() AND backend_type IN ('client backend', 'walsender');`,
+    undefined,
+  );
 }
