@@ -496,6 +496,22 @@ describe('two backups at once to the same output', () => {
     }
   });
 
+  test('in one process, in the very same moment: one has it, until it gives it back', async () => {
+    const { signal } = new AbortController();
+    const open = () => openFileOutput(install.archive, signal);
+    const tries = await Promise.allSettled([open(), open(), open()]);
+    const [output, ...more] = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(more).toEqual([]);
+    for (const one of tries) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'OUTPUT_BUSY' });
+    await output?.discard();
+    await (await open()).discard();
+    expect(install.left()).toEqual([]);
+    // Nor does one that could not be opened keep others from it.
+    for (const _ of ['once', 'twice']) {
+      await expect(openFileOutput('/proc/snap.tar.gz', signal)).rejects.toMatchObject({ code: 'OUTPUT_WRITE' });
+    }
+  });
+
   test('in the very same moment: no archive is damaged, nothing stays', async () => {
     const runs = await Promise.all([1, 2, 3].map(() => backUp('-o', install.archive, '--quiet')));
     const done = runs.filter(({ status }) => status === 0);

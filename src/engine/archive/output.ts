@@ -67,18 +67,21 @@ export async function openFileOutput(file: string, signal: AbortSignal): Promise
   await clearStaleTemporaries(directory);
   const name = basename(path);
   if (beingWritten.has(path)) throw busy(process.pid, path);
-  await refuseIfBusy(directory, name, path, () => true);
-  const temporary = join(directory, temporaryName(name));
-  const handle = await openPrivate(temporary, directory);
-  const output = new FileOutput(path, temporary, handle, signal);
+  // Between these two no other backup of this process gets in.
+  beingWritten.add(path);
+  let output: FileOutput | null = null;
   try {
+    await refuseIfBusy(directory, name, path, () => true);
+    const temporary = join(directory, temporaryName(name));
+    output = new FileOutput(path, temporary, await openPrivate(temporary, directory), signal);
     // Two that started in the same moment have not seen each other above; now the one with the greater name gives way.
     await refuseIfBusy(directory, name, path, (other) => other < basename(temporary));
+    return output;
   } catch (error) {
-    await output.discard();
+    if (output === null) beingWritten.delete(path);
+    else await output.discard();
     throw error;
   }
-  return output;
 }
 
 /** Where a path leads: through all links, also where the last one leads to nothing yet. */
@@ -246,6 +249,7 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+/** A file; its path is in {@link beingWritten} until it is settled. */
 class FileOutput implements ArchiveOutput {
   readonly path: string;
   readonly temporary: string;
@@ -262,7 +266,6 @@ class FileOutput implements ArchiveOutput {
     this.temporary = temporary;
     this.#handle = handle;
     this.#signal = signal;
-    beingWritten.add(path);
   }
 
   get size(): number {
