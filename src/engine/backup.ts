@@ -150,6 +150,8 @@ class BackupRun {
   #warningCount = 0;
   #incomplete = false;
   #spools: Spools | null = null;
+  /** All of these that are open: where there is no room for another one, too. */
+  readonly #opened: Spool[] = [];
   #rules: ExclusionRules = { patterns: [], paths: [] };
   #workspace: PackedWorkspace | null = null;
   #watch: InstallWatch | null = null;
@@ -174,7 +176,11 @@ class BackupRun {
       const target = buffers.take();
       return this.#pool.run('slice', { content, level, target }, [content.buffer, target]);
     };
-    const open = (limit: number) => Spool.open(directory, name, { compress, buffers, limit });
+    const open = async (limit: number) => {
+      const spool = await Spool.open(directory, name, { compress, buffers, limit });
+      this.#opened.push(spool);
+      return spool;
+    };
     this.#spools = { dump: await open(this.#pool.workers + 1), checksums: await open(1), index: await open(1) };
     this.#rules = { patterns, paths: await neverArchived(install, [output.path, output.temporary]) };
     const archive = output.path ?? output.temporary;
@@ -235,7 +241,7 @@ class BackupRun {
     // pg_dump is gone, and nothing is written or closed twice, only when both sides have noticed that it is over.
     await Promise.allSettled(this.#concurrent);
     this.#workspace?.close();
-    for (const spool of Object.values(this.#spools ?? {})) await spool.close();
+    for (const spool of this.#opened) await spool.close();
     await this.#watch?.close();
   }
 
@@ -276,12 +282,12 @@ class BackupRun {
           throw error;
         });
       }
-    } catch {
+    } catch (brokenOff) {
       // A stream that broke off is best explained by pg_dump, unless it was us who did not take more.
       await finished.catch((error: unknown) => {
         throw untaken ?? error;
       });
-      throw untaken;
+      throw untaken ?? brokenOff;
     }
     await finished;
     await this.#requireSameSchema();
