@@ -69,7 +69,7 @@ test('a restore to the home was broken off in its commit', async () => {
     expect({ status, error, hint }).toEqual({
       status: 4,
       error: `a restore to ${home} was broken off in its commit`,
-      hint: 'finish or undo it first: leoflow lite restore --recover',
+      hint: `finish or undo it first: leoflow lite restore --recover --home ${home}`,
     });
     await recover({ home });
     if (argv.length > 0) continue;
