@@ -32,6 +32,7 @@ import {
   encodeFileHeader,
   encodeManifest,
   entryLine,
+  incompleteLine,
   leftOutLine,
   MANIFEST_VERSION,
   type Manifest,
@@ -148,7 +149,8 @@ class BackupRun {
   readonly #progress: BackupProgress = { files: 0, bytes: 0, dumpBytes: 0, written: 0 };
   readonly #warnings: Warning[] = [];
   #warningCount = 0;
-  #incomplete = false;
+  /** Warnings that stand for a path that is not in the archive as it should be. */
+  #incomplete = 0;
   #spools: Spools | null = null;
   /** All of these that are open: where there is no room for another one, too. */
   readonly #opened: Spool[] = [];
@@ -227,7 +229,7 @@ class BackupRun {
     await this.#addToIndex(entryLine(dumpHeader));
     await this.#splice(dumpHeader, dump);
     emit({ type: 'phase', phase: 'checksums' });
-    await index.write(Buffer.from(this.#packed().leftOut.map(leftOutLine).join('')));
+    await index.write(Buffer.from(this.#indexEnd()));
     await checksums.write(Buffer.from(checksumLine(await index.end(), ENTRY.index)));
     await this.#splice(this.#spooledHeader(ENTRY.index, index), index);
     await checksums.end();
@@ -257,7 +259,7 @@ class BackupRun {
       leftOut,
       warnings: this.#warnings,
       warningCount: this.#warningCount,
-      incomplete: this.#incomplete,
+      incomplete: this.#incomplete > 0,
       durationMs,
       workers: this.#pool.workers,
     };
@@ -345,6 +347,12 @@ class BackupRun {
     await this.#open().index.write(Buffer.from(memberLine(this.#context.output.size) + lines));
   }
 
+  /** What the index ends with, once the whole workspace is packed: what was left out, and what is missing. */
+  #indexEnd(): string {
+    const leftOut = this.#packed().leftOut.map(leftOutLine).join('');
+    return this.#incomplete > 0 ? leftOut + incompleteLine(this.#incomplete) : leftOut;
+  }
+
   /** The header of an entry that was spooled, once it is complete. */
   #spooledHeader(name: ArchivePath, { size }: Spool): EntryHeader {
     const mtime = Math.floor(this.#context.time.getTime() / 1000);
@@ -379,7 +387,7 @@ class BackupRun {
   /** Counts a warning, and tells of it. */
   warn(warning: Warning): void {
     this.#warningCount += 1;
-    this.#incomplete ||= warning.incomplete;
+    if (warning.incomplete) this.#incomplete += 1;
     if (this.#warnings.length < LISTED_WARNINGS) this.#warnings.push(warning);
     this.#context.emit({ type: 'warning', warning });
   }

@@ -117,6 +117,11 @@ export interface InspectResult extends Look {
   };
   /** What the rules left out of the workspace, most first, 1,000 at most; null where the archive does not say. */
   leftOut: LeftOut[] | null;
+  /**
+   * How many paths the backup could not take, or not as they were: it ended with status 3. 0 where the archive says of none, null where it has no index to
+   * say it.
+   */
+  incomplete: number | null;
   /** Whether it could be restored here. */
   outlook: Outlook;
 }

@@ -23,7 +23,7 @@ import {
   unsafe,
   workspaceEntry,
 } from './archive/index.js';
-import { findTail, type IndexTail, indexText } from './contents/index-tail.js';
+import { findTail, type IndexTail, indexText, lastLineSays } from './contents/index-tail.js';
 import { IndexWalk } from './contents/index-walk.js';
 import { interrupted, throwIfAborted } from './errors.js';
 import { nextTurn } from './next-turn.js';
@@ -55,6 +55,8 @@ export interface Contents {
   readonly bytesRead: number;
   /** What the rules left out of the workspace, most first, the first 1,000 of them; null where the archive does not say. Complete when the entries are. */
   readonly leftOut: readonly LeftOut[] | null;
+  /** How many paths are missing from it, or in it in a state that they never had; null where it has no index to say it. Known when the entries are. */
+  readonly incomplete: number | null;
   /**
    * The entries in the order of the archive, a batch at a time. Once. Only when all have come is it known that the index is whole.
    *
@@ -72,6 +74,22 @@ export function openContents(archive: OpenedArchive, signal: AbortSignal): Conte
   const { members, manifest } = archive;
   if (members === null || manifest.index !== ENTRY.index) return new StreamedContents(archive, signal);
   return new IndexedContents(archive, findTail(archive.handle.fd, members), signal);
+}
+
+/**
+ * Whether an archive lacks something, as the end of its index says, and nothing else of it is read.
+ *
+ * @returns how many paths are missing from it, or in it in a state that they never had; null where it has no index to say it
+ * @throws ARCHIVE_DAMAGED, ARCHIVE_TRUNCATED
+ */
+export function incompleteOf({ fd, members, manifest }: IndexedFile): number | null {
+  if (members === null || manifest.index !== ENTRY.index) return null;
+  return lastLineSays(findTail(fd, members), (member) => inflateMember(readMember(fd, member), member));
+}
+
+/** A file that may have an index. */
+export interface IndexedFile extends Pick<OpenedArchive, 'members' | 'manifest'> {
+  fd: number;
 }
 
 /** What to tell people of an archive that has to be read to its end; null where it has an index. */
@@ -101,6 +119,10 @@ class IndexedContents implements Contents {
 
   get leftOut(): readonly LeftOut[] {
     return this.#walk.leftOut;
+  }
+
+  get incomplete(): number {
+    return this.#walk.incomplete;
   }
 
   async *entries(): AsyncGenerator<ContentsEntry[]> {
@@ -133,6 +155,7 @@ const BATCH = 1000;
 class StreamedContents implements Contents {
   readonly source = 'archive';
   readonly leftOut = null;
+  readonly incomplete = null;
   bytesRead: number;
   readonly #archive: OpenedArchive;
   readonly #signal: AbortSignal;

@@ -55,6 +55,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
         manifest: archive.manifest,
         ...found,
         leftOut: contents.leftOut === null ? null : [...contents.leftOut],
+        incomplete: contents.incomplete,
         outlook,
         durationMs: performance.now() - started,
       };

@@ -81,6 +81,11 @@ export interface Verdict {
   size: number;
   /** Null where it could not be read. */
   manifest: Manifest | null;
+  /**
+   * Of a good one: how many paths the backup could not take, or not as they were, so that it ended with status 3. 0 where the archive says of none, null
+   * where it has no index to say it.
+   */
+  incomplete: number | null;
   /** Gzip members that were checked each by itself; null where it had to be read as one stream. */
   members: number | null;
   /** Whether it has checksums to compare its content with. The Leoflow binary's archives have none: of them CRCs and structure are checked. */

@@ -9,6 +9,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { ChecksumLedger, damaged, firstHeader } from './archive/index.js';
+import { incompleteOf } from './contents.js';
 import { RowCounter } from './datastore/index.js';
 import type { DumpSink } from './dump-sink.js';
 import { interrupted, SnapshotError, throwIfAborted } from './errors.js';
@@ -185,6 +186,7 @@ class VerifyRun {
       ledger.close();
       deferred.close();
     }
+    verdict.incomplete = incompleteOf({ fd: handle.fd, members, manifest });
     if (sink !== null) verdict.replayed = await this.#replayed(sink, rows);
   }
 
@@ -230,6 +232,7 @@ function newVerdict(archive: string | null): Verdict {
     verdict: 'damaged',
     size: 0,
     manifest: null,
+    incomplete: null,
     members: null,
     checksums: false,
     files: 0,

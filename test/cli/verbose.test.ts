@@ -48,6 +48,7 @@ const INSPECTED: InspectResult = {
   workspace: { files: 1, directories: 1, links: 0, bytes: 1 },
   largest: { directories: [], files: [] },
   leftOut: [],
+  incomplete: 0,
   outlook: {
     restorable: 'yes',
     obstacles: [],

@@ -1,6 +1,6 @@
 /** INDEX.jsonl says what tar finds in an archive, and where: read by docs/format.md alone. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackupResult } from '../../src/index.js';
@@ -117,5 +117,28 @@ describe('the index of an archive', () => {
     const { verdicts } = await verify({ archives: [path], workers: 2 });
     expect(verdicts[0]).toMatchObject({ verdict: 'damaged', entryCount: 1 });
     expect(verdicts[0]?.entries.map(({ name }) => name)).toEqual(['INDEX.jsonl']);
+  });
+
+  // The last one: it leaves the workspace with another time.
+  test('ends with how much is missing, where that is anything', async () => {
+    const odd = Buffer.concat([Buffer.from(join(install.workspace, 'caf')), Buffer.from([0xe9])]);
+    writeFileSync(odd, 'a name that is not UTF-8');
+    const output = join(install.out, 'incomplete.tar.gz');
+    const lacking = await backup({ home: install.home, output }).finally(() => rmSync(odd));
+    expect(lacking.incomplete).toBe(true);
+    const text = entriesOf(Buffer.concat(membersOf(readFileSync(output)).map(({ block }) => block)))
+      .find(({ name }) => name === 'INDEX.jsonl')
+      ?.content.toString();
+    expect(text?.match(/incomplete/g)).toHaveLength(1);
+    expect(text?.endsWith('}\n{"incomplete":1}\n')).toBe(true);
+    expect(lines.filter((line) => 'incomplete' in line)).toEqual([]);
+    const unpacked = join(install.base, 'lacking');
+    untar(output, unpacked);
+    checkSums(unpacked);
+    const { verdicts } = await verify({ archives: [output, install.archive], workers: 2 });
+    expect(verdicts.map(({ verdict, incomplete }) => [verdict, incomplete])).toEqual([
+      ['good', 1],
+      ['good', 0],
+    ]);
   });
 });

@@ -98,6 +98,15 @@ describe('an index that is refused by itself', () => {
     'a member comes behind': { index: (right) => `${right}{"at":99}\n` },
     'there are rules without end': { index: (right) => right + '{"out":".git","d":1,"f":0}\n'.repeat(100_001) },
     'a line behind is longer than any': { index: (right) => `${right}{"out":"${'a'.repeat(70_000)}","d":0,"f":0}\n` },
+    'it says how much is missing, but not last': {
+      index: (right) => `${right}{"incomplete":1}\n{"out":"a","d":1,"f":0}\n`,
+    },
+    'it says twice how much is missing': { index: (right) => `${right}{"incomplete":1}\n{"incomplete":1}\n` },
+    'it says so in front of entries': {
+      index: (right) => right.replace('{"n":"workspace/y"', (entry) => `{"incomplete":1}\n${entry}`),
+    },
+    'nothing is missing, and it says so': { index: (right) => `${right}{"incomplete":0}\n` },
+    'it says that something is missing, but not how much': { index: (right) => `${right}{"incomplete":true}\n` },
     'it is promised and missing': { tail: ([, sums]) => (sums === undefined ? [] : [sums]), sums: without },
     'something stands behind it': {
       tail: ([index, sums]) => [index, largeFile('workspace/zz', Buffer.from('zz')), sums] as Forged[],
@@ -133,6 +142,21 @@ describe('an index that tells the truth', () => {
 
   test('with rules behind it', () =>
     good(archive({ index: (right) => `${right}{"out":".git","d":2,"f":1}\n{"out":"*.log","d":0,"f":7}\n` })));
+
+  test('with a last line that says how much is missing', async () => {
+    const rule = '{"out":".git","d":2,"f":1}\n';
+    for (const end of [
+      '{"incomplete":3}\n',
+      `${rule}{"incomplete":3}\n`,
+      `${rule}{"later":true}\n{"incomplete":3}\n`,
+    ]) {
+      const bytes = archive({ index: (right) => right + end });
+      await good(bytes);
+      expect((await shelf.verdict(bytes)).incomplete).toBe(3);
+      expect((await listed.contents(bytes)).contents.incomplete).toBe(3);
+    }
+    expect((await shelf.verdict(archive())).incomplete).toBe(0);
+  });
 
   test('with more rules than are looked at as they pass', () =>
     good(archive({ index: (right) => right + '{"out":".git","d":1,"f":0}\n'.repeat(60_000) })));

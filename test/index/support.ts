@@ -20,6 +20,8 @@ import { END } from '../support/forge/tar.js';
 /** What is wrong with an archive; by default nothing. */
 export interface Wrong {
   workspace?: Forged[][];
+  /** Of the manifest, in place of the good ones. */
+  fields?: object;
   /** Whether the manifest promises an index. */
   promised?: boolean;
   /** From the right index to the one in the archive. */
@@ -34,8 +36,9 @@ export interface Wrong {
 
 /** The members of an archive with an index. */
 export function withIndex(wrong: Wrong = {}): Buffer[] {
-  const { workspace = [goodWorkspace()], promised = true, index = same, sums = same, tail = same, step } = wrong;
-  const promising = manifest({ ...MANIFEST, ...(promised && { index: 'INDEX.jsonl' }) });
+  const { workspace = [goodWorkspace()], fields, promised = true } = wrong;
+  const { index = same, sums = same, tail = same, step } = wrong;
+  const promising = manifest({ ...MANIFEST, ...fields, ...(promised && { index: 'INDEX.jsonl' }) });
   const blocks = blocksOf({ manifest: [promising], workspace, sums: () => null }).slice(0, -1);
   const content = Buffer.from(index(rightIndex(blocks)) as string);
   const own = largeFile('INDEX.jsonl', content, step);

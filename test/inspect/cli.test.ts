@@ -51,6 +51,19 @@ describe('for people', () => {
     expect(stdout).not.toContain('0f0f');
   });
 
+  test('an archive that is not complete: what it lacks', async () => {
+    const lacking = shelf.put(Buffer.concat(withIndex({ index: (right) => `${right}{"incomplete":2}\n` })), 'lacking');
+    const { status, stdout } = await leoflow(['lite', 'inspect', '--home', HOME, lacking]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /^ {2}left out {3}nothing\n {2}complete {3}no: 2 paths are missing from the archive, or changed while being read$/m,
+    );
+    const whole = await leoflow(['lite', 'inspect', '--home', HOME, archive]);
+    expect(whole.stdout).not.toContain('complete');
+    const json = await leoflow(['lite', 'inspect', '--json', '--home', HOME, lacking]);
+    expect(jsonLines(json.stdout).at(-1)).toMatchObject({ incomplete: 2 });
+  });
+
   test('bars on a terminal', async () => {
     const stdout = recordingTerminal(100);
     await command(['lite', 'inspect', '--home', HOME, archive], { stdout, env: { TERM: 'xterm', NO_COLOR: '1' } });
@@ -102,6 +115,7 @@ describe('for programs', () => {
     expect(lines.at(-1)).toMatchObject({
       ...{ type: 'result', command: 'inspect', status: 0, archive, source: 'index', members: 11 },
       ...{ workspace: { files: 2, directories: 2, links: 0, bytes: 2000 }, outlook: { home: HOME } },
+      incomplete: 0,
       leftOut: [
         { rule: '.git', directories: 2, files: 1 },
         { rule: '*.log\u001b (--exclude)', directories: 0, files: 12 },

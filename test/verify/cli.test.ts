@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { command, jsonLines, leoflow } from '../cli/support.js';
+import { withIndex } from '../index/support.js';
 import { blocksOf, directory, file, indexed } from '../support/forge/archive.js';
 import { Shelf } from './support.js';
 
@@ -24,6 +25,15 @@ beforeAll(() => {
   bad = shelf.put(indexed(wrong), 'bad.tar.gz');
 });
 afterAll(() => shelf.remove());
+
+test('an archive that is not complete is good, and says what it lacks', async () => {
+  const lacking = shelf.put(Buffer.concat(withIndex({ index: (right) => `${right}{"incomplete":1}\n` })), 'lacking');
+  const { status, stdout } = await leoflow(['lite', 'verify', lacking]);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(
+    /^good: .*lacking: 1 file of .*; incomplete: 1 path is missing from the archive, or changed while being read$/m,
+  );
+});
 
 describe('the exit status', () => {
   test('0 where all are good', async () => {

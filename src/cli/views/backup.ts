@@ -3,10 +3,10 @@
  */
 import type { BackupPhase, BackupResult } from '../../index.js';
 import type { Failure } from '../exit.js';
-import { formatBytes, formatCount, formatNumber, printable } from '../format.js';
+import { formatBytes, formatNumber, printable } from '../format.js';
 import { failureText, WARNINGS_SHOWN, warningLine } from '../reporters/messages.js';
 import { type Colours, NO_COLOURS } from '../streams.js';
-import { leftOutTexts } from './left-out.js';
+import { incompleteText, leftOutTexts } from './left-out.js';
 import { dumpText, type Row, rowsOf, tableLines, timeText, treeText, versionText } from './table.js';
 import { STOPPING, type SummaryStyle, type View } from './view.js';
 
@@ -88,6 +88,5 @@ function contentBytes({ workspace, datastore }: BackupResult): number {
 
 /** The last word on an archive that lacks something. */
 function incompleteLine(count: number, colours: Colours): string {
-  const paths = count === 1 ? '1 path is' : `${formatCount(count, 'path')} are`;
-  return colours.yellow(`Incomplete: ${paths} missing from the archive, or changed while being read.`);
+  return colours.yellow(`Incomplete: ${incompleteText(count)}.`);
 }

@@ -4,7 +4,7 @@
 import type { InspectPhase, InspectResult, Manifest } from '../../index.js';
 import { formatBytes, formatCount, formatDirectories, formatDuration, printable } from '../format.js';
 import type { Colours } from '../streams.js';
-import { leftOutTexts } from './left-out.js';
+import { incompleteText, leftOutTexts } from './left-out.js';
 import { readText } from './list.js';
 import { columns, type Row, rowsOf, tableLines, versionText } from './table.js';
 import { STOPPING, type SummaryStyle, type View } from './view.js';
@@ -29,7 +29,7 @@ export function inspectView({ bars }: { bars: boolean }): View<InspectPhase, Ins
 }
 
 function summaryLines(result: InspectResult, { colours, verbose, phases }: SummaryStyle, bars: boolean): string[] {
-  const { archive, manifest, workspace, largest, leftOut, outlook } = result;
+  const { archive, manifest, workspace, largest, leftOut, incomplete, outlook } = result;
   const bar = bars ? (share: number) => barText(share, colours) : null;
   const { files, directories, links, bytes } = workspace;
   const counts = [formatCount(files, 'file'), formatDirectories(directories), formatCount(links, 'link')];
@@ -41,6 +41,7 @@ function summaryLines(result: InspectResult, { colours, verbose, phases }: Summa
     ...rowsOf('top dirs', largeTexts(largest.directories, bytes, bar)),
     ...rowsOf('top files', largeTexts(largest.files, bytes, bar)),
     ...rowsOf('left out', leftOut === null ? ['the archive does not say'] : leftOutTexts(leftOut, verbose, 'nothing')),
+    ...rowsOf('complete', incomplete ? [colours.yellow(`no: ${incompleteText(incomplete)}`)] : []),
     ...rowsOf('schema', [schemaText(outlook)]),
     ...rowsOf('postgres', [postgresText(outlook)]),
     ...rowsOf('restore', restoreTexts(outlook, colours)),

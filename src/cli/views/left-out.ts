@@ -1,5 +1,5 @@
 /**
- * What the rules of a backup left out, as texts.
+ * What is not in an archive, as texts: what rules left out, and what the backup could not take.
  */
 import type { LeftOut } from '../../index.js';
 import { formatCount, formatDirectories, printable } from '../format.js';
@@ -15,6 +15,12 @@ export function leftOutTexts(leftOut: readonly LeftOut[], verbose: boolean, none
   const texts = columns(shown.map((rule) => [printable(rule.rule), amountText(rule)]));
   const hidden = leftOut.length - shown.length;
   return hidden > 0 ? [...texts, `and ${formatCount(hidden, 'more rule')}; --verbose lists all`] : texts;
+}
+
+/** What an archive lacks that is not complete. @param paths at least 1 */
+export function incompleteText(paths: number): string {
+  const which = paths === 1 ? '1 path is' : `${formatCount(paths, 'path')} are`;
+  return `${which} missing from the archive, or changed while being read`;
 }
 
 function amountText({ directories, files }: LeftOut): string {

@@ -4,6 +4,7 @@
 import type { Verdict, VerifyPhase, VerifyResult } from '../../index.js';
 import { formatBytes, formatCount, printable } from '../format.js';
 import type { Colours } from '../streams.js';
+import { incompleteText } from './left-out.js';
 import { listed, rowsOf, tableLines, timeText } from './table.js';
 import { STOPPING, type View } from './view.js';
 
@@ -53,14 +54,15 @@ function nameOf({ archive }: Verdict): string {
 }
 
 function goodLine(verdict: Verdict, colours: Colours): string {
-  const { files, dumpBytes, bytes, checksums, replayed } = verdict;
+  const { files, dumpBytes, bytes, checksums, replayed, incomplete } = verdict;
   const parts = [`${formatCount(files, 'file')} of ${formatBytes(bytes)}`, `dump of ${formatBytes(dumpBytes)}`];
   if (!checksums) parts.push('no checksums in it to compare: CRCs and structure are right');
   if (replayed !== null) {
     const { tables, rows, server } = replayed;
     parts.push(`replayed: ${formatCount(tables, 'table')}, ${formatCount(rows, 'row')} (${printable(server)})`);
   }
-  return `${colours.green(WORDS.good)}: ${nameOf(verdict)}: ${parts.join(', ')}`;
+  const line = `${colours.green(WORDS.good)}: ${nameOf(verdict)}: ${parts.join(', ')}`;
+  return incomplete ? `${line}; ${colours.yellow(`incomplete: ${incompleteText(incomplete)}`)}` : line;
 }
 
 function badLines(verdict: Verdict, verbose: boolean, colours: Colours): string[] {

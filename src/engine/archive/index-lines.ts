@@ -2,7 +2,7 @@
  * `INDEX.jsonl`: what is in an archive and where, one line of JSON each, so that a reader knows it without inflating the rest (docs/decisions/0016).
  *
  * A line `at` says where a member begins, in bytes; behind it come the lines of the entries that begin in it. Behind the last entry comes a line for
- * each rule that left something out. Keys are short: there are as many lines as entries.
+ * each rule that left something out, and in an archive that is not complete one that says so. Keys are short: there are as many lines as entries.
  */
 import type { EntryHeader, EntryKind } from './entries.js';
 
@@ -32,6 +32,11 @@ export function leftOutLine({ rule, directories, files }: Exclusion): string {
   return line.length <= MAX_INDEX_LINE ? line : leftOutLine({ rule: `${rule.slice(0, 200)}…`, directories, files });
 }
 
+/** The last line of an archive that is not complete. @param paths how many are missing from it, or in it in a state that they never had */
+export function incompleteLine(paths: number): string {
+  return `{"incomplete":${paths}}\n`;
+}
+
 /** What one rule kept out of the archive. */
 interface Exclusion {
   rule: string;
@@ -45,6 +50,7 @@ export type IndexLine =
   /** The name is unchecked, perhaps hostile; the target is null unless the entry is a symlink. */
   | { type: 'entry'; name: string; kind: EntryKind; mode: number; mtime: number; size: number; link: string | null }
   | { type: 'leftOut'; rule: string; directories: number; files: number }
+  | { type: 'incomplete'; paths: number }
   /** Something that a later version may have to say. */
   | { type: 'other' };
 
@@ -57,13 +63,16 @@ export function parseIndexLine(line: string): IndexLine | null {
     return null;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  const { at, n, k, m, t, s = 0, l = null, out, d, f } = value as Record<string, unknown>;
+  const { at, n, k, m, t, s = 0, l = null, out, d, f, incomplete } = value as Record<string, unknown>;
   if (at !== undefined) return isCount(at) ? { type: 'member', offset: at } : null;
   if (out !== undefined) {
     if (typeof out !== 'string' || !isCount(d) || !isCount(f)) return null;
     return { type: 'leftOut', rule: out, directories: d, files: f };
   }
-  if (n === undefined) return { type: 'other' };
+  if (n === undefined) {
+    if (incomplete === undefined) return { type: 'other' };
+    return isCount(incomplete) && incomplete > 0 ? { type: 'incomplete', paths: incomplete } : null;
+  }
   const kind = KIND_OF.get(k);
   if (typeof n !== 'string' || kind === undefined || !isCount(m) || m > 0o7777) return null;
   if (typeof t !== 'number' || !Number.isSafeInteger(t) || !isCount(s)) return null;

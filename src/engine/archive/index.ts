@@ -14,6 +14,7 @@ export { hardLinkTarget, type Place, placeOf, placeOfEntry, quoted, type Role, u
 export {
   entryLine,
   type IndexLine,
+  incompleteLine,
   leftOutLine,
   MAX_INDEX_LINE,
   memberLine,

@@ -91,7 +91,7 @@ export class IndexProof {
    */
   async check(archive: OpenedArchive, isListedLast: boolean, signal: AbortSignal): Promise<void> {
     const found = this.#found.digest('hex');
-    if (isListedLast && this.#isOurs && this.#said.digest('hex') === found && this.#isFollowedByRules()) return;
+    if (isListedLast && this.#isOurs && this.#said.digest('hex') === found && this.#hasOurEnd()) return;
     const said = createHash('sha256');
     let last: number | null = null;
     for await (const batch of openContents(archive, signal).entries()) {
@@ -123,13 +123,14 @@ export class IndexProof {
     this.#foundBytes += bytes.length;
   }
 
-  #isFollowedByRules(): boolean {
+  /** Whether behind the entries there are rules, and the line that ends an archive that is not complete, and nothing else. */
+  #hasOurEnd(): boolean {
     if (this.#behindBytes > MAX_BEHIND_BYTES) return false;
     const lines = Buffer.concat(this.#behind).toString().split('\n');
-    return (
-      lines.pop() === '' &&
-      lines.every((line) => line.length <= MAX_INDEX_LINE && parseIndexLine(line)?.type === 'leftOut')
-    );
+    const isWhole = lines.pop() === '';
+    const types = lines.map((line) => (line.length <= MAX_INDEX_LINE ? parseIndexLine(line)?.type : undefined));
+    if (types.at(-1) === 'incomplete') types.pop();
+    return isWhole && types.every((type) => type === 'leftOut');
   }
 }
 

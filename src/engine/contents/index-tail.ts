@@ -10,6 +10,7 @@ import {
   LineSplitter,
   MAX_INDEX_LINE,
   type Member,
+  parseIndexLine,
   quoted,
   readMember,
   TarReader,
@@ -93,6 +94,22 @@ export function* indexText(
   const end = endOf(checksums, line.length + 1, blockOf);
   if (end !== line && end !== `\n${line}`)
     throw damaged(`its ${ENTRY.index} is not what ${ENTRY.checksums} lists last`);
+}
+
+/** More than a line that says that an archive is not complete can have, with the ends of it and of the one before. */
+const LAST_LINE_BYTES = 64;
+
+/**
+ * What the last line of an index says of the archive, without reading the others.
+ *
+ * @param blockOf reads and inflates a member
+ * @returns how many paths are missing, or in a state that they never had
+ */
+export function lastLineSays({ index }: IndexTail, blockOf: (member: Member) => Buffer): number {
+  const [last, ...before] = endOf(index, LAST_LINE_BYTES, blockOf).split('\n').slice(0, -1).reverse();
+  // A line without one before it is the end of a longer one.
+  const line = last === undefined || before.length === 0 ? null : parseIndexLine(last);
+  return line?.type === 'incomplete' ? line.paths : 0;
 }
 
 /** The last bytes of a file, as many as asked for or all that there are. */

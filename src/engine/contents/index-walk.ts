@@ -30,6 +30,8 @@ const MAX_OTHER_LINES = 100_000;
 /** Takes the lines of an index, one after the other. */
 export class IndexWalk {
   readonly leftOut: LeftOut[] = [];
+  /** Paths that the archive lacks, or has in a state that they never had, as its last line says. */
+  incomplete = 0;
   /** Those that the index has to speak of. */
   readonly #members: readonly Member[];
   /** Index of the one that entries are said to begin in. */
@@ -53,6 +55,7 @@ export class IndexWalk {
     this.#lines += 1;
     const line = parseIndexLine(text);
     if (line === null) throw this.#wrong(`is none: ${quoted(text)}`);
+    if (this.incomplete > 0) throw this.#wrong('stands behind the last one');
     if (line.type === 'entry' && this.#otherLines === 0) return this.#entry(line);
     if (line.type === 'member' && this.#otherLines === 0) {
       this.#nextMember(line.offset);
@@ -65,6 +68,7 @@ export class IndexWalk {
       const { rule, directories, files } = line;
       this.leftOut.push({ rule, directories, files });
     }
+    if (line.type === 'incomplete') this.incomplete = line.paths;
     return null;
   }
 
