@@ -22,6 +22,10 @@ export interface PruneOptions {
  *
  * A count is a whole number; 0 is as good as no rule, `Infinity` keeps one of every period. Periods are those of UTC, and only those count in which there is
  * an archive. Of each the newest is kept; where a rule has some of its count left in the end, it keeps the oldest archive of all, too.
+ *
+ * An archive that is not complete, as the backup could not take every path (status 3), never makes a complete one go: complete ones are kept as if there were
+ * no others. One that is not is kept where the rules would keep it among all of them, but by no rule in a period in which there is a complete one; and always
+ * as the newest of all.
  */
 export interface KeepRules {
   /** The newest so many. */
@@ -63,12 +67,12 @@ export type PeriodRule = 'hourly' | 'daily' | 'weekly' | 'monthly' | 'yearly';
 export type KeepReason =
   | {
       rule: 'last';
-      /** It is the newest but `number` - 1. */
+      /** It is the newest but `number` - 1; of a complete one, among those that are complete. */
       number: number;
     }
   | {
       rule: PeriodRule;
-      /** Which one it is of those that the rule keeps, from 1 on. */
+      /** Which one it is of those that the rule keeps, from 1 on. Complete ones are counted by themselves. */
       number: number;
       /** It is the newest of this: `2026-05-28T14`, `2026-05-28`, `2026-W22`, `2026-05`, `2026`. */
       period: string;
@@ -79,6 +83,10 @@ export type KeepReason =
       rule: 'within';
       /** It is younger than that: `1y5m7d2h`. */
       span: string;
+    }
+  | {
+      /** It is the newest of all, but not complete: no other rule keeps it. */
+      rule: 'newest';
     };
 
 /** What becomes of an archive. */
@@ -89,6 +97,11 @@ export interface PruneDecision {
   createdAt: string;
   /** Bytes. */
   size: number;
+  /**
+   * How many paths the backup could not take, or not as they were: it ended with status 3. 0 where the archive says of none, null where it has no index to
+   * say it; both count as complete.
+   */
+  incomplete: number | null;
   /**
    * - `kept`
    * - `removed`; with `dryRun` it would be

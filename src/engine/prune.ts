@@ -2,12 +2,13 @@
  * Prune: which archives in a directory are kept, and the others removed.
  *
  *     look:    every name → an archive that counts, or something that is not touched         one that cannot be read ends it: nothing is removed
- *              the newest one is known to be whole, or is not counted                        so no damaged one takes the place of the last good one
+ *              the newest complete one is known to be whole, or is not counted               so no damaged one takes the place of the last good one
  *              rules → decisions                                                             a pure function
- *     remove:  from the oldest on, each only if it is still the file that was judged, and the newest is still there
+ *     remove:  from the oldest on, each only if it is still the file that was judged, and the newest complete one is still there
  *              fsync of the directory
  *
- * Backups and other prunes may work in the same directory at the same time: the former put whole archives there by a rename, the latter keep the newest, too.
+ * Backups and other prunes may work in the same directory at the same time: the former put whole archives there by a rename, the latter keep the newest ones,
+ * too.
  */
 import { isUtf8 } from 'node:buffer';
 import { lstat, readdir, unlink } from 'node:fs/promises';
@@ -15,12 +16,12 @@ import { resolve } from 'node:path';
 import { syncDirectory } from './archive/index.js';
 import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from './errors.js';
 import { type Candidate, checkStream, identityOf, isSame, lookAt } from './prune/candidate.js';
-import { applyRules, type Judged, keepsAnything, newestFirst } from './prune/policy.js';
+import { applyRules, isComplete, type Judged, keepsAnything, newestFirst } from './prune/policy.js';
 import type { PruneDecision, PruneEvent, PruneOptions, PruneResult, Untouched } from './prune-options.js';
 
 /**
  * Removes the archives in a directory that no rule keeps. Only regular files in that very directory are touched that are whole archives with a manifest this
- * program understands, whatever they are called; and never the newest of them.
+ * program understands, whatever they are called; and never the newest of them, nor the newest that is complete.
  *
  * @returns what became of each file; one that cannot be removed is no error
  * @throws SnapshotError: USAGE where no rule keeps anything, PRUNE_DIRECTORY and PRUNE_UNREADABLE (nothing was removed), PRUNE_STOPPED, INTERRUPTED
@@ -95,7 +96,7 @@ async function look(
   return { candidates, untouched: untouched.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
-/** Takes damaged ones away from the front, until the newest is known to be whole. @param candidates newest first */
+/** Takes damaged ones away, until the newest of those that are complete is known to be whole. @param candidates newest first */
 async function dropDamaged(
   candidates: Candidate[],
   signal: AbortSignal,
@@ -103,18 +104,19 @@ async function dropDamaged(
 ): Promise<Untouched[]> {
   const dropped: Untouched[] = [];
   const progress = { files: 0, bytes: 0, dumpBytes: 0, read: 0, size: 0 };
-  for (let [newest] = candidates; newest !== undefined && !newest.isWhole; [newest] = candidates) {
+  for (;;) {
+    const newest = candidates.find(isComplete);
+    if (newest === undefined || newest.isWhole) return dropped;
     const { size: before } = progress;
     progress.size += newest.size;
     const found = await checkStream(newest, signal, (bytes) => {
       progress.read = before + bytes;
       emit({ type: 'progress', progress: { ...progress } });
     });
-    if (found === 'whole') break;
+    if (found === 'whole') return dropped;
     if (found !== 'gone') dropped.push(found);
-    candidates.shift();
+    candidates.splice(candidates.indexOf(newest), 1);
   }
-  return dropped;
 }
 
 async function namesIn(directory: string): Promise<Buffer[]> {
@@ -131,8 +133,9 @@ async function namesIn(directory: string): Promise<Buffer[]> {
 }
 
 function decisionOf({ snapshot, reasons }: Judged<Candidate>): PruneDecision {
-  const { name, createdAt, size } = snapshot;
-  return { name, createdAt, size, outcome: reasons.length > 0 ? 'kept' : 'removed', reasons, message: null };
+  const { name, createdAt, size, incomplete } = snapshot;
+  const outcome = reasons.length > 0 ? 'kept' : 'removed';
+  return { name, createdAt, size, incomplete, outcome, reasons, message: null };
 }
 
 /**
@@ -148,13 +151,14 @@ async function carryOut(
   { dryRun, signal, emit }: { dryRun: boolean; signal: AbortSignal; emit: (event: PruneEvent) => void },
 ): Promise<void> {
   const [newest] = judged;
+  const dependedOn = judged.find(({ snapshot }) => isComplete(snapshot)) ?? newest;
   let removed = 0;
   try {
     for (const [index, { snapshot }] of [...judged.entries()].reverse()) {
       const decision = decisions[index] as PruneDecision;
       if (decision.outcome === 'removed' && !dryRun) {
         throwIfAborted(signal);
-        if (newest !== undefined) await checkThere(newest.snapshot, removed);
+        if (dependedOn !== undefined) await checkThere(dependedOn.snapshot, removed);
         Object.assign(decision, await removeAsJudged(snapshot));
         if (decision.outcome === 'removed') removed += 1;
       }
@@ -188,7 +192,7 @@ async function stateOf({ path, identity }: Candidate): Promise<'same' | 'changed
   }
 }
 
-/** @throws PRUNE_STOPPED where the newest archive is not there any more, for which the others were to go */
+/** @throws PRUNE_STOPPED where the newest complete archive is not there any more, for which the others were to go */
 async function checkThere(newest: Candidate, removed: number): Promise<void> {
   if ((await stateOf(newest).catch(() => 'gone')) === 'same') return;
   const so = removed === 0 ? 'nothing was removed' : `${removed} older ones were removed before`;

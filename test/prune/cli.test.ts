@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { command, jsonLines } from '../cli/support.js';
 import { leoflow, underModes } from '../support/cli.js';
-import { archiveOf, Backups } from './support.js';
+import { archiveOf, Backups, indexedArchive } from './support.js';
 
 let backups: Backups;
 beforeEach(() => {
@@ -47,6 +47,19 @@ test('a line per archive with the reasons, and what it comes to', async () => {
     stdout: expect.stringContaining(`Pruned: ${backups.directory}: 3 archives`),
   });
   expect(backups.names()).not.toContain('old.tar.gz');
+});
+
+test('one that is not complete says so in its line', async () => {
+  backups.put('whole.tar.gz', indexedArchive('2026-05-27T03:00:00Z'));
+  backups.put('older.tar.gz', indexedArchive('2026-05-27T04:00:00Z', 7));
+  backups.put('newer.tar.gz', indexedArchive('2026-05-27T05:00:00Z', 1));
+  const { status, stdout } = await run('--keep-daily', '1');
+  expect(status).toBe(0);
+  expect(stdout.replace(/\d+(\.\d+)? k?B/g, 'SIZE').split('\n').slice(0, 3)).toEqual([
+    'newer.tar.gz  2026-05-27 05:00:00  SIZE  keep    newest; incomplete',
+    'older.tar.gz  2026-05-27 04:00:00  SIZE  remove  no rule keeps it; incomplete',
+    'whole.tar.gz  2026-05-27 03:00:00  SIZE  keep    daily 2026-05-27',
+  ]);
 });
 
 test('--verbose names what was not touched; --quiet says nothing, but of what is damaged', async () => {

@@ -7,6 +7,7 @@ import type { KeepReason, KeepRules, PeriodRule, Span } from '../../src/index.js
 export interface Backup {
   name: string;
   time: number;
+  incomplete: number | null;
 }
 
 const DAY = 86_400_000;
@@ -14,8 +15,21 @@ const RULES: readonly PeriodRule[] = ['hourly', 'daily', 'weekly', 'monthly', 'y
 
 /** Why each backup is kept, by its name; an empty list where it is not. */
 export function model(backups: readonly Backup[], rules: KeepRules): Map<string, KeepReason[]> {
-  const kept = new Map<string, KeepReason[]>(backups.map(({ name }) => [name, []]));
-  const keep = (backup: Backup, reason: KeepReason) => kept.get(backup.name)?.push(reason);
+  const complete = backups.filter(({ incomplete }) => !incomplete);
+  const alone = kept(complete, complete, rules);
+  const among = kept(backups, complete, rules);
+  const reasons = new Map(backups.map(({ name }) => [name, (alone.get(name) ?? among.get(name)) as KeepReason[]]));
+  const newest = backups.find((one) => backups.every((other) => other === one || isNewer(one, other)));
+  const isNone = [...Object.values({ ...rules, within: 0 }), ...Object.values(rules.within ?? {})].every((n) => n === 0);
+  if (newest !== undefined && reasons.get(newest.name)?.length === 0 && !isNone)
+    reasons.set(newest.name, [{ rule: 'newest' }]);
+  return reasons;
+}
+
+/** What the rules keep of these; those that are not complete count only where they share a period with none that is. */
+function kept(backups: readonly Backup[], complete: readonly Backup[], rules: KeepRules): Map<string, KeepReason[]> {
+  const reasons = new Map<string, KeepReason[]>(backups.map(({ name }) => [name, []]));
+  const keep = (backup: Backup, reason: KeepReason) => reasons.get(backup.name)?.push(reason);
   const byAge = [...backups].sort((a, b) => (isNewer(a, b) ? -1 : 1));
 
   for (const [index, backup] of byAge.entries()) {
@@ -25,14 +39,17 @@ export function model(backups: readonly Backup[], rules: KeepRules): Map<string,
     const most = rules[rule] ?? 0;
     if (most === 0) continue;
     const periods = new Map(byAge.map((backup) => [backup, periodOf(rule, new Date(backup.time))]));
+    const counted = byAge.filter(
+      (one) => !one.incomplete || complete.every((other) => periods.get(other) !== periods.get(one)),
+    );
     // The newest of their period: no newer one is in it.
-    const heads = byAge.filter(
-      (one, at) => !byAge.slice(0, at).some((newer) => periods.get(newer) === periods.get(one)),
+    const heads = counted.filter(
+      (one, at) => !counted.slice(0, at).some((newer) => periods.get(newer) === periods.get(one)),
     );
     for (const [index, backup] of heads.slice(0, most).entries()) {
       keep(backup, { rule, number: index + 1, period: periods.get(backup) ?? '', oldest: false });
     }
-    const oldest = byAge.at(-1);
+    const oldest = counted.at(-1);
     if (heads.length < most && oldest !== undefined && !heads.includes(oldest)) {
       keep(oldest, { rule, number: heads.length + 1, period: periods.get(oldest) ?? '', oldest: true });
     }
@@ -53,7 +70,7 @@ export function model(backups: readonly Backup[], rules: KeepRules): Map<string,
     );
     for (const backup of byAge) if (backup.time > since) keep(backup, { rule: 'within', span: textOf(within) });
   }
-  return kept;
+  return reasons;
 }
 
 function isNewer(a: Backup, b: Backup): boolean {

@@ -18,10 +18,11 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { temporaryName } from '../../src/engine/archive/index.js';
 import { type KeepRules, type PruneOptions, prune } from '../../src/index.js';
+import { withIndex } from '../index/support.js';
 import { blocksOf, file, MANIFEST, manifest, membersOf } from '../support/forge/archive.js';
 import { plainGzip } from '../support/forge/members.js';
 import { type Backup, model } from './model.js';
-import { archiveOf, Backups, outcomes } from './support.js';
+import { archiveOf, Backups, indexedArchive, outcomes } from './support.js';
 
 const REFERENCE = fileURLToPath(new URL('../fixtures/reference-v1.tar.gz', import.meta.url));
 const SEED = Number(process.env.FUZZ_SEED ?? 20261126);
@@ -56,7 +57,7 @@ test('400 archives: what is kept is what the model keeps; a dry run says so, and
     const time = Date.UTC(2024, 0, 1) + offset * 1000;
     const name = `${index}.tar.gz`;
     backups.put(name, archiveOf(new Date(time).toISOString().replace('.000Z', 'Z')));
-    return { name, time };
+    return { name, time, incomplete: null };
   });
   const all = backups.names();
   const count = fc.oneof(fc.integer({ min: 0, max: 30 }), fc.constant(Number.POSITIVE_INFINITY));
@@ -292,6 +293,96 @@ describe('the newest good archive stays, and no damaged one counts in its place'
       }),
       { seed: SEED, numRuns: 10 },
     );
+  });
+});
+
+describe('an archive that is not complete', () => {
+  const put = (name: string, time: string, lacks: number) => backups.put(name, indexedArchive(time, lacks));
+
+  test('does not take the place of a complete one', async () => {
+    put('whole', '2026-05-28T03:00:00Z', 0);
+    put('lacking', '2026-05-28T04:00:00Z', 2);
+    put('newest', '2026-05-28T05:00:00Z', 1);
+    const { archives } = await pruned({ daily: 1 });
+    expect(archives.map(({ name, outcome, incomplete, reasons }) => [name, outcome, incomplete, reasons])).toEqual([
+      ['newest', 'kept', 1, [{ rule: 'newest' }]],
+      ['lacking', 'removed', 2, []],
+      ['whole', 'kept', 0, [{ rule: 'daily', number: 1, period: '2026-05-28', oldest: false }]],
+    ]);
+    expect(backups.names()).toEqual(['newest', 'whole']);
+  });
+
+  test('is kept for a day that has no other, and goes when there are enough', async () => {
+    put('1', '2026-05-25T03:00:00Z', 0);
+    for (const day of ['26', '27', '28']) put(day, `2026-05-${day}T03:00:00Z`, 1);
+    await pruned({ daily: 2 });
+    expect(backups.names()).toEqual(['1', '27', '28']);
+  });
+
+  test('says so in its last line, and only there: a rule that looks like it says nothing', async () => {
+    const rule = `{"out":${JSON.stringify('{"incomplete":1}')},"d":0,"f":1}\n`;
+    const archive = withIndex({ fields: { created_at: '2026-05-28T03:00:00Z' }, index: (right) => right + rule });
+    backups.put('rule', Buffer.concat(archive));
+    backups.days('2026-05-27');
+    expect((await pruned({ last: 2 })).archives.map(({ name, incomplete }) => [name, incomplete])).toEqual([
+      ['rule', 0],
+      ['2026-05-27.tar.gz', null],
+    ]);
+  });
+
+  test('whose index is cut in two by a member of its own is known as well', async () => {
+    const step = 512;
+    for (const before of [1, 10, 16, 17]) {
+      // So many bytes of the last line stand in the member before.
+      const index = (right: string) => {
+        const length = right.length + '{"out":"","d":0,"f":1}\n'.length + before;
+        return `${right}{"out":"${'x'.repeat(step - (length % step))}","d":0,"f":1}\n{"incomplete":3}\n`;
+      };
+      backups.put(`${before}`, Buffer.concat(withIndex({ fields: { created_at: '2026-05-28T03:00:00Z' }, index, step })));
+    }
+    expect((await pruned({ last: 9 })).archives.map(({ incomplete }) => incomplete)).toEqual([3, 3, 3, 3]);
+  });
+
+  test('newer than one of the binary that is cut off: the complete one before that is what the others go for', async () => {
+    backups.days('2026-05-25', '2026-05-26');
+    // So large that its manifest has been read when the end is not right.
+    const workspace = [[file('workspace/large', Buffer.alloc(1 << 20, 'abc'))]];
+    backups.put('cut', archiveOf('2026-05-27T03:00:00Z', 'foreign', { workspace }).subarray(0, -9));
+    put('lacking', '2026-05-28T03:00:00Z', 1);
+    const { archives, untouched } = await pruned({ last: 1 });
+    expect(untouched).toMatchObject([{ name: 'cut', why: 'damaged' }]);
+    expect(outcomes(archives)).toEqual({
+      lacking: 'kept',
+      '2026-05-26.tar.gz': 'kept',
+      '2026-05-25.tar.gz': 'removed',
+    });
+  });
+
+  test('without an index where one is promised counts as damaged', async () => {
+    backups.days('2026-05-27');
+    const fields = { created_at: '2026-05-28T03:00:00Z' };
+    backups.put('lacking', Buffer.concat(withIndex({ fields, tail: (files) => files.slice(1) })));
+    const { untouched } = await pruned({ last: 1 });
+    expect(untouched).toMatchObject([{ name: 'lacking', why: 'damaged', message: expect.stringContaining('INDEX') }]);
+    expect(backups.names()).toHaveLength(2);
+  });
+
+  test('that goes away meanwhile stops nothing; the newest complete one does', async () => {
+    const fill = () => {
+      for (const day of ['24', '25', '26']) put(day, `2026-05-${day}T03:00:00Z`, 0);
+      put('lacking', '2026-05-28T03:00:00Z', 1);
+    };
+    const without = (name: string) =>
+      pruned({ last: 1 }, {
+        onEvent: (event) =>
+          event.type === 'phase' && event.phase === 'remove' && unlinkSync(join(backups.directory, name)),
+      });
+    fill();
+    expect((await without('lacking')).removed.archives).toBe(2);
+    expect(backups.names()).toEqual(['26']);
+    fill();
+    await expect(without('26')).rejects.toMatchObject({ code: 'PRUNE_STOPPED' });
+    expect(backups.names()).toEqual(['24', '25', 'lacking']);
   });
 });
 

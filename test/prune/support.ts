@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PruneDecision } from '../../src/index.js';
+import { withIndex } from '../index/support.js';
 import { blocksOf, type Ingredients, indexed, MANIFEST, manifest, streamed } from '../support/forge/archive.js';
 
 /** An archive made at that time: of ours, or as the Leoflow binary writes it. */
@@ -10,6 +11,12 @@ export function archiveOf(time: string, as: 'ours' | 'foreign' = 'ours', more: I
   const fields = { ...MANIFEST, created_at: time };
   if (as === 'ours') return indexed(blocksOf({ manifest: [manifest(fields)], ...more }));
   return streamed(blocksOf({ manifest: [manifest({ ...fields, checksums: undefined })], sums: () => null, ...more }));
+}
+
+/** An archive of ours with an index. @param lacks how many paths it says that it lacks */
+export function indexedArchive(time: string, lacks = 0, fields: object = {}): Buffer {
+  const line = lacks > 0 ? `{"incomplete":${lacks}}\n` : '';
+  return Buffer.concat(withIndex({ fields: { created_at: time, ...fields }, index: (right) => right + line }));
 }
 
 /** Where backups lie. */

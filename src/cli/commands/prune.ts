@@ -16,8 +16,9 @@ interface PruneFlags extends KeepFlags, OutputFlags {
 
 const HELP = `
 An archive that at least one rule keeps is kept. The newest good one always is. What is damaged, or no archive at all,
-is not touched, and does not count. Hours, days, weeks, months and years are those of UTC; those without an archive do
-not count. <n> may be 'unlimited', too.
+is not touched, and does not count. One that is not complete (its backup ended with status 3) never makes a complete
+one go, and goes itself where its day, week … has a complete one. Hours, days, weeks, months and years are those of
+UTC; those without an archive do not count. <n> may be 'unlimited', too.
 
 Examples:
   leoflow lite prune /backups --keep-daily 7 --keep-weekly 4 --keep-monthly 12

@@ -67,7 +67,12 @@ function timeText(createdAt: string): string {
   return printable(createdAt).replace(/^(\S+)T(\S+)Z$/, '$1 $2');
 }
 
-function actionText({ outcome, reasons, message }: PruneDecision, colours: Colours): string {
+function actionText(decision: PruneDecision, colours: Colours): string {
+  const what = outcomeText(decision, colours);
+  return decision.incomplete ? `${what}; ${colours.yellow('incomplete')}` : what;
+}
+
+function outcomeText({ outcome, reasons, message }: PruneDecision, colours: Colours): string {
   switch (outcome) {
     case 'kept':
       return `${colours.green('keep')}    ${reasons.map(reasonText).join(', ')}`;
@@ -83,6 +88,7 @@ function actionText({ outcome, reasons, message }: PruneDecision, colours: Colou
 }
 
 function reasonText(reason: KeepReason): string {
+  if (reason.rule === 'newest') return 'newest';
   if (reason.rule === 'within') return `within ${reason.span}`;
   if (reason.rule === 'last') return `last ${reason.number}`;
   return `${reason.oldest ? 'oldest ' : ''}${reason.rule} ${reason.period}`;

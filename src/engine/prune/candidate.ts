@@ -1,8 +1,8 @@
 /**
  * One file of a directory, judged by its content: an archive that the rules count, or something that they do not touch.
  *
- * It is looked at as cheaply as will do. An archive of ours is walked from member to member to its end, where its checksums must be: that takes no inflating,
- * and finds every one that is cut off. Any other is read as far as its manifest; whether it is whole shows only when it is read to its end, which
+ * It is looked at as cheaply as will do. An archive of ours is walked from member to member to its end, where its checksums must be: that takes hardly any
+ * inflating, and finds every one that is cut off. The last line of its index says whether it is complete. Any other is read as far as its manifest; whether it is whole shows only when it is read to its end, which
  * {@link checkStream} does for the one that matters.
  */
 import type { BigIntStats } from 'node:fs';
@@ -28,6 +28,7 @@ import {
   TarReader,
   truncated,
 } from '../archive/index.js';
+import { incompleteOf } from '../contents.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
 import { fileHeader } from '../opened-archive.js';
 import type { Untouched } from '../prune-options.js';
@@ -96,13 +97,14 @@ export async function lookAt(
   const { handle } = opened;
   try {
     const stats = await handle.stat({ bigint: true });
-    const { manifest, isWhole } = await sight(handle.fd, Number(stats.size), signal);
+    const { manifest, isWhole, incomplete } = await sight(handle.fd, Number(stats.size), signal);
     const time = timeOf(manifest);
     if (time === null) return untouched('time', `its manifest has no usable time: ${manifest.created_at}`);
     if (time > now + AHEAD_MS) return untouched('time', `its time is still to come: ${manifest.created_at}`);
     const { created_at: createdAt } = manifest;
     const identity = identityOf(stats);
-    return { type: 'candidate', name, path, time, createdAt, size: Number(stats.size), identity, isWhole };
+    const size = Number(stats.size);
+    return { type: 'candidate', name, path, time, incomplete, createdAt, size, identity, isWhole };
   } catch (error) {
     const why = error instanceof SnapshotError ? WHY[error.code] : undefined;
     if (why !== undefined && error instanceof SnapshotError) return untouched(why, error.message);
@@ -188,8 +190,11 @@ async function openRegular(
   }
 }
 
+/** What is known of an archive. */
+type Sight = { manifest: Manifest } & Pick<Candidate, 'isWhole' | 'incomplete'>;
+
 /** @throws NOT_AN_ARCHIVE, MANIFEST_*, ARCHIVE_*, system errors */
-async function sight(fd: number, size: number, signal: AbortSignal): Promise<{ manifest: Manifest; isWhole: boolean }> {
+async function sight(fd: number, size: number, signal: AbortSignal): Promise<Sight> {
   const header = firstHeader(fd);
   if (header === 'damaged') throw damaged('the header of its first member is not as it was written');
   const members = header === 'whole' ? indexMembers(fd, size) : null;
@@ -199,9 +204,9 @@ async function sight(fd: number, size: number, signal: AbortSignal): Promise<{ m
     if (content === null) throw new SnapshotError('MANIFEST_INVALID', 'its first member has no MANIFEST.json');
     const manifest = decodeManifest(content);
     checkEnd(fd, members, manifest);
-    return { manifest, isWhole: true };
+    return { manifest, isWhole: true, incomplete: incompleteOf({ fd, members, manifest }) };
   }
-  return { manifest: decodeManifest(await streamedManifest(fd, size, signal)), isWhole: false };
+  return { manifest: decodeManifest(await streamedManifest(fd, size, signal)), isWhole: false, incomplete: null };
 }
 
 async function streamedManifest(fd: number, size: number, signal: AbortSignal): Promise<Buffer> {

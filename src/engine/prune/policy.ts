@@ -3,7 +3,12 @@
  *
  * It follows restic's `forget` to the letter, so that whoever knows one knows the other: newest first, every rule with a count of its own; a period in which
  * there is nothing costs nothing; a rule that has some of its count left when only the oldest one is left keeps that, so that a history grows to its full
- * length. What differs lies outside: what counts as an archive at all, and that periods are those of UTC.
+ * length. What differs: what counts as an archive at all, that periods are those of UTC, and that an archive that is not complete never takes the place of
+ * one that is:
+ *
+ *     complete ones:  the rules, as if there were no others
+ *     the others:     the rules, of all of them; but in a period in which there is a complete one, the others do not count
+ *                     and the newest of all stays: nothing else has what was done last
  */
 import type { KeepReason, KeepRules, PeriodRule, Span } from '../prune-options.js';
 
@@ -12,6 +17,8 @@ export interface Snapshot {
   name: string;
   /** Milliseconds since 1970. */
   time: number;
+  /** How many paths it lacks, or has as they never were; null where it has nothing to say that with. */
+  incomplete: number | null;
 }
 
 /** A snapshot, and why it is kept; it is not, where there is no reason. */
@@ -38,6 +45,11 @@ export function newestFirst(a: Snapshot, b: Snapshot): number {
   return b.time - a.time || (a.name < b.name ? 1 : a.name > b.name ? -1 : 0);
 }
 
+/** Whether an archive lacks nothing, for all that it says. */
+export function isComplete({ incomplete }: Snapshot): boolean {
+  return incomplete === null || incomplete === 0;
+}
+
 /** Whether there is a rule that keeps anything; if so, it keeps the newest one at least. */
 export function keepsAnything({ within = {}, ...counts }: KeepRules): boolean {
   return [...Object.values(counts), ...Object.values(within)].some((count) => count > 0);
@@ -51,26 +63,59 @@ export function keepsAnything({ within = {}, ...counts }: KeepRules): boolean {
  */
 export function applyRules<S extends Snapshot>(snapshots: readonly S[], rules: KeepRules): Judged<S>[] {
   const ordered = [...snapshots].sort(newestFirst);
-  const oldest = ordered.at(-1);
-  const counters = PERIOD_RULES.map((rule) => ({ rule, most: rules[rule] ?? 0, number: 0, period: '' }));
+  const judged = new Map(ordered.map((snapshot): [S, KeepReason[]] => [snapshot, []]));
+  const complete = ordered.filter(isComplete);
+  for (const [snapshot, reason] of keptOf(complete, complete, rules)) judged.get(snapshot)?.push(reason);
+  for (const [snapshot, reason] of keptOf(ordered, complete, rules)) {
+    if (!isComplete(snapshot)) judged.get(snapshot)?.push(reason);
+  }
+  const [newest] = ordered;
+  const reasons = newest === undefined ? undefined : judged.get(newest);
+  if (reasons?.length === 0 && keepsAnything(rules)) reasons.push({ rule: 'newest' });
+  return Array.from(judged, ([snapshot, reasons]) => ({ snapshot, reasons }));
+}
+
+/**
+ * What the rules keep, and why.
+ *
+ * @param ordered newest first
+ * @param complete those of them that are complete
+ */
+function* keptOf<S extends Snapshot>(
+  ordered: readonly S[],
+  complete: readonly S[],
+  rules: KeepRules,
+): Generator<[S, KeepReason]> {
   const { last = 0, within = {} } = rules;
+  for (const [index, snapshot] of ordered.slice(0, last).entries()) yield [snapshot, { rule: 'last', number: index + 1 }];
+  for (const rule of PERIOD_RULES) {
+    const taken = new Set(complete.map(({ time }) => PERIOD_OF[rule](time)));
+    const counted = ordered.filter((one) => isComplete(one) || !taken.has(PERIOD_OF[rule](one.time)));
+    yield* keptByPeriod(counted, rule, rules[rule] ?? 0);
+  }
   const span = spanText(within);
-  const since = span === '' ? Number.POSITIVE_INFINITY : before(ordered[0]?.time ?? 0, within);
-  return ordered.map((snapshot, index) => {
-    const reasons: KeepReason[] = [];
-    if (index < last) reasons.push({ rule: 'last', number: index + 1 });
-    for (const counter of counters) {
-      const { rule } = counter;
-      const period = PERIOD_OF[rule](snapshot.time);
-      const isNew = period !== counter.period;
-      if (counter.number >= counter.most || !(isNew || snapshot === oldest)) continue;
-      counter.period = period;
-      counter.number += 1;
-      reasons.push({ rule, number: counter.number, period, oldest: !isNew });
-    }
-    if (snapshot.time > since) reasons.push({ rule: 'within', span });
-    return { snapshot, reasons };
-  });
+  if (span === '') return;
+  const since = before(ordered[0]?.time ?? 0, within);
+  for (const snapshot of ordered) if (snapshot.time > since) yield [snapshot, { rule: 'within', span }];
+}
+
+/** What a rule keeps, one per period. @param ordered those that count, newest first */
+function* keptByPeriod<S extends Snapshot>(
+  ordered: readonly S[],
+  rule: PeriodRule,
+  most: number,
+): Generator<[S, KeepReason]> {
+  let number = 0;
+  let current = '';
+  for (const [index, snapshot] of ordered.entries()) {
+    if (number >= most) return;
+    const period = PERIOD_OF[rule](snapshot.time);
+    const isNew = period !== current;
+    if (!isNew && index !== ordered.length - 1) continue;
+    current = period;
+    number += 1;
+    yield [snapshot, { rule, number, period, oldest: !isNew }];
+  }
 }
 
 /** So long before a time, by the calendar: a day that a month does not have is one of the next month. */
