@@ -20,12 +20,14 @@ archive=$backups/leoflow-backup-$(date -u +%Y-%m-%dT%H%M%SZ).tar.gz
 step leoflow lite backup --quiet --start-datastore --output "$archive" "$@"
 status=$?
 case $status in
-  0) ;;
-  # There is an archive, but some files are not in it as they should be: it is kept, and nothing is removed for it.
-  3) step leoflow lite verify --quiet "$archive"; exit 3 ;;
+  # With 3 there is an archive, but some files are not in it as they should be.
+  0 | 3) ;;
   *) exit "$status" ;;
 esac
 
-# Old ones go only for a new one that is good.
-step leoflow lite verify --quiet "$archive" || exit
-step leoflow lite prune "$backups" --quiet --keep-daily 7 --keep-weekly 4 --keep-monthly 12
+# Old ones go only for a new one that is good; for one that is not complete, prune removes no complete one.
+step leoflow lite verify --quiet "$archive" &&
+  step leoflow lite prune "$backups" --quiet --keep-daily 7 --keep-weekly 4 --keep-monthly 12
+rest=$?
+[ "$status" -ne 0 ] || status=$rest
+exit "$status"

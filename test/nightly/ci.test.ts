@@ -1,5 +1,6 @@
 /** The nightly kit in CI: the steps of the workflow and the script of the job, taken out of their files and run as the runners run them. */
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { lastJson } from '../support/cli.js';
@@ -43,6 +44,7 @@ describe('github-actions.yml', () => {
   interface Step {
     name: string;
     id?: string;
+    if?: string;
     env?: Record<string, string>;
     run: string;
   }
@@ -64,13 +66,25 @@ describe('github-actions.yml', () => {
     });
   }
 
-  /** Runs the steps until one fails. @returns how each ended, the outputs of steps with an id, and the summary */
+  /** Whether a step is run: one with no condition, where none before it has failed. */
+  function isDue(step: Step, known: Readonly<Record<string, string>>, hasFailed: boolean): boolean {
+    if (step.if === undefined) return !hasFailed;
+    const condition = step.if
+      .replace(/^\$\{\{ (.*) \}\}$/, '$1')
+      .replace(/steps\.[\w.]+/g, (name) => JSON.stringify(known[name] ?? ''))
+      .replace('cancelled()', 'false');
+    return Boolean(runInNewContext(condition));
+  }
+
+  /** Runs the steps that are due. @returns how each ended, the outputs of steps with an id, and the summary */
   async function run() {
     const { env: jobEnv, steps } = workflow.jobs.backup;
     const known: Record<string, string> = { 'vars.LEOFLOW_BACKUPS': backups };
     const ended: { name: string; status: number | null; said: string }[] = [];
     let summary = '';
+    let hasFailed = false;
     for (const [index, step] of steps.entries()) {
+      if (!isDue(step, known, hasFailed)) continue;
       const file = (name: string) => join(machine.user, 'work', `${index}-${name}`);
       await place(machine, file('step.sh'), filled(step.run, known));
       for (const name of ['summary', 'output']) await place(machine, file(name), '');
@@ -89,7 +103,8 @@ describe('github-actions.yml', () => {
       for (const [name, value] of Object.entries(runnerOutputs(await cat('output')))) {
         if (step.id !== undefined) known[`steps.${step.id}.outputs.${name}`] = value;
       }
-      if (status !== 0) break;
+      if (step.id !== undefined) known[`steps.${step.id}.outcome`] = status === 0 ? 'success' : 'failure';
+      hasFailed ||= status !== 0;
     }
     return { ended, known, summary };
   }
@@ -127,6 +142,21 @@ describe('github-actions.yml', () => {
     const backup = startInEnvironment(machine, ['bash', '-e', step], { ...env, LEOFLOW_PG_BIN: dump.path });
     expect(await dump.stop(backup, 'SIGINT', backups)).toMatchObject({ status: 130, stdout: '' });
     expect(await machine.serverPid()).toBeUndefined();
+  });
+
+  test('fails with a backup that is not complete, and verifies and prunes all the same', async () => {
+    expect((await run()).ended.at(-1)).toMatchObject({ status: 0 });
+    const [whole = ''] = await filesIn(machine, backups);
+    await machine.sh(`sleep 1; touch "leoflow/$(printf 'caf\\351')"`);
+    const { ended, known } = await run();
+    await machine.sh('rm leoflow/caf*');
+    expect(ended.map(({ name, status }) => [name, status])).toEqual([
+      ['Back up', 3],
+      ['Verify', 0],
+      ['Prune', 0],
+    ]);
+    expect(known).toMatchObject({ 'steps.backup.outputs.incomplete': 'true' });
+    expect(await filesIn(machine, backups)).toEqual([whole, expect.stringMatching(ARCHIVE)]);
   });
 
   test('fails with the backup, and the summary says why', async () => {
@@ -179,6 +209,17 @@ describe('gitlab-ci.yml', () => {
     expect(lastJson(await report())).toMatchObject({ type: 'result', path: join(backups, name), status: 0 });
     expect(lastJson(stdout.split('\n')[0] ?? '')).toMatchObject({ type: 'result' });
     await expectGoodNight(machine, join(backups, name));
+  });
+
+  test('fails with a backup that is not complete, and verifies and prunes all the same', async () => {
+    expect(await run()).toMatchObject({ status: 0 });
+    const [whole = ''] = await filesIn(machine, backups);
+    await machine.sh(`sleep 1; touch "leoflow/$(printf 'caf\\351')"`);
+    const { status, stdout } = await run();
+    await machine.sh('rm leoflow/caf*');
+    expect(status).toBe(3);
+    expect(stdout).toMatch(/^Pruned: .*2 archives .* kept, 0 archives .* removed$/m);
+    expect(await filesIn(machine, backups)).toEqual([whole, expect.stringMatching(ARCHIVE)]);
   });
 
   test('fails with the status of the backup, and shows the error', async () => {

@@ -63,15 +63,40 @@ describe('nightly.sh', () => {
     expect(await filesIn(machine, machine.user)).not.toContain('leoflow-backups');
   });
 
-  test('keeps an incomplete archive, removes nothing, says so, and ends with 3', async () => {
+  test('for an incomplete archive removes no complete one, but incomplete ones before it; says so, and ends with 3', async () => {
     await night();
-    const before = await filesIn(machine, backups);
-    await machine.sh(`sleep 1; touch "leoflow/$(printf 'caf\\351')"`);
-    const { status, stdout, stderr } = await night();
-    await machine.sh('rm leoflow/caf*');
-    expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
-    expect(stderr).toMatch(/^warning: .*caf\\xe9: .*\nIncomplete: 1 path /);
-    expect(await filesIn(machine, backups)).toEqual([...before, expect.stringMatching(ARCHIVE)]);
+    const [whole = ''] = await filesIn(machine, backups);
+    await machine.sh(`touch "leoflow/$(printf 'caf\\351')"`);
+    const nights: string[][] = [];
+    for (let n = 0; n < 2; n += 1) {
+      await machine.sh('sleep 1');
+      const { status, stdout, stderr } = await night();
+      expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+      expect(stderr).toMatch(/^warning: .*caf\\xe9: .*\nIncomplete: 1 path .*\n$/);
+      nights.push(await filesIn(machine, backups));
+    }
+    await machine.sh('rm leoflow/caf*; sleep 1');
+    const [first = '', second = ''] = nights.map((names) => names[1]);
+    expect(nights).toEqual([
+      [whole, first],
+      [whole, second],
+    ]);
+    expect(first).not.toBe(second);
+    expect(await night()).toMatchObject({ status: 0, stderr: '' });
+    expect(await filesIn(machine, backups)).toEqual([whole, expect.stringMatching(ARCHIVE)]);
+    expect(await filesIn(machine, backups)).not.toContain(second);
+  });
+
+  test('of an incomplete archive that is not good, too, the status is 3', async () => {
+    await place(
+      machine,
+      'fake/leoflow',
+      `#!/bin/sh\nPATH='${bin}':$PATH\ncase "$2" in verify) echo damaged >&2; exit 1;; prune) echo pruned >&2;; *) leoflow "$@"; exit 3;; esac\n`,
+      '755',
+    );
+    const env = { PATH: `${machine.user}/fake:/usr/bin:/bin` };
+    expect(await night('', env)).toMatchObject({ status: 3, stderr: 'damaged\n' });
+    expect(await filesIn(machine, backups)).toEqual([expect.stringMatching(ARCHIVE)]);
   });
 
   test('removes nothing where the backup fails, and ends as it does', async () => {
