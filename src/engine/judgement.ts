@@ -128,13 +128,12 @@ export function relocationOf(
   { options, home, parts }: RestoreRequest,
 ): Relocation {
   const { source } = archive.manifest;
-  const text = (value: unknown) => (typeof value === 'string' ? value : null);
   return relocate(
     {
       config: parts.has('config') ? files.config : null,
       setup: parts.has('config') ? files.setup : null,
-      sourceHome: text(source?.home),
-      sourceWorkspace: text(source?.workspace),
+      sourceHome: source?.home ?? null,
+      sourceWorkspace: source?.workspace ?? null,
     },
     {
       home,

@@ -125,6 +125,14 @@ describe('for programs', () => {
     expect(stdout).not.toContain('0f0f');
   });
 
+  test('a manifest that says little of its source, and things that nobody knows', async () => {
+    const fields = { ...MANIFEST, source: { home: '/home/alice/.leoflow', more: [1] }, datastore: {} };
+    const terse = shelf.put(indexed(blocksOf({ manifest: [manifest(fields)] })), 'terse');
+    const { status, stdout } = await leoflow(['lite', 'inspect', '--json', '--home', HOME, terse]);
+    expect(status).toBe(0);
+    expect(jsonLines(stdout).at(-1)?.manifest).toEqual(fields);
+  });
+
   test('from standard input', async () => {
     const fd = openSync(archive, 'r');
     try {

@@ -27,22 +27,22 @@ export interface Manifest {
   /** The install it was taken from. */
   source?: {
     /** Absolute path. */
-    home: string;
+    home?: string;
     /** Absolute path. */
-    workspace: string;
+    workspace?: string;
     /** Name of the machine. */
-    hostname: string;
+    hostname?: string;
     /** `linux/amd64`. */
-    platform: string;
+    platform?: string;
   };
   /** The database that was dumped, and by what. */
   datastore?: {
     /** Its name. */
-    database: string;
+    database?: string;
     /** Version of the server. */
-    server_version: string;
+    server_version?: string;
     /** Version of the `pg_dump` that dumped it. */
-    pg_dump_version: string;
+    pg_dump_version?: string;
   };
   /** Name of the entry that lists the SHA-256 of every other regular entry. It is the last one: its absence means truncation. */
   checksums?: string;
@@ -53,6 +53,12 @@ export interface Manifest {
 /** A manifest is a few hundred bytes. */
 const MAX_MANIFEST_BYTES = 1 << 20;
 const MAX_LINE = 256;
+
+/** Texts of the objects in it. */
+const INNER_FIELDS = {
+  source: ['home', 'workspace', 'hostname', 'platform'],
+  datastore: ['database', 'server_version', 'pg_dump_version'],
+} as const satisfies { [field in 'source' | 'datastore']: readonly (keyof NonNullable<Manifest[field]>)[] };
 
 /**
  * Reads `MANIFEST.json`, and refuses what this program cannot restore. Unknown fields are kept silent about.
@@ -71,7 +77,7 @@ export function decodeManifest(content: Buffer): Manifest {
   } catch {
     throw invalid('is not JSON');
   }
-  if (typeof manifest !== 'object' || manifest === null || Array.isArray(manifest)) throw invalid('is not an object');
+  if (!isObject(manifest)) throw invalid('is not an object');
   const version = manifest.manifest_version;
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
     const found = version === undefined ? 'has no manifest_version' : `has the manifest_version ${shown(version)}`;
@@ -100,11 +106,19 @@ export function decodeManifest(content: Buffer): Manifest {
   for (const field of ['postgres_version', 'writer', 'checksums', 'index'] as const) {
     if (manifest[field] !== undefined && typeof manifest[field] !== 'string') throw invalid(`has no usable ${field}`);
   }
-  for (const field of ['source', 'datastore'] as const) {
+  for (const [field, names] of Object.entries(INNER_FIELDS)) {
     const value = manifest[field];
-    if (value !== undefined && (typeof value !== 'object' || value === null)) throw invalid(`has no usable ${field}`);
+    if (value === undefined) continue;
+    if (!isObject(value)) throw invalid(`has no usable ${field}`);
+    for (const name of names) {
+      if (value[name] !== undefined && typeof value[name] !== 'string') throw invalid(`has no usable ${field}.${name}`);
+    }
   }
   return manifest as unknown as Manifest;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A value for a message. */

@@ -124,6 +124,20 @@ describe('MANIFEST.json', () => {
       { manifest: [manifest({ ...MANIFEST, [field]: value })] },
       invalid(`has no usable ${field}`),
     );
+  for (const [field, more] of Object.entries({
+    source: { source: [] },
+    datastore: { datastore: [{ database: 'leoflow' }] },
+    'source.home': { source: { ...MANIFEST.source, home: 7 } },
+    'source.hostname': { source: { hostname: null } },
+    'source.platform': { source: { platform: ['linux/amd64'] } },
+    'datastore.database': { datastore: { database: { name: 'leoflow' } } },
+    'datastore.pg_dump_version': { datastore: { pg_dump_version: 15.18 } },
+  }))
+    refused(
+      `has a ${field} that is ${JSON.stringify(more)}`,
+      { manifest: [manifest({ ...MANIFEST, ...more })] },
+      invalid(`has no usable ${field}`),
+    );
   refused(
     'has a release that clears the screen',
     { manifest: [manifest({ ...MANIFEST, leoflow_version: 'v1\x1b[2J' })] },
