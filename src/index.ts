@@ -76,6 +76,7 @@ export {
 export type { Obstacle, Outlook } from './engine/outlook.js';
 export { prune } from './engine/prune.js';
 export type {
+  ArchiveSource,
   KeepReason,
   KeepRules,
   PeriodRule,

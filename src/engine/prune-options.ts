@@ -135,6 +135,14 @@ export interface Untouched {
   message: string;
 }
 
+/** An install that archives come from; null where the manifest does not say. */
+export interface ArchiveSource {
+  /** Name of the machine. */
+  hostname: string | null;
+  /** The Leoflow home there. */
+  home: string | null;
+}
+
 /** What `prune()` did; with `dryRun` what it would have done. Sizes are in bytes. */
 export interface PruneResult {
   /** Absolute path of the directory. */
@@ -159,6 +167,11 @@ export interface PruneResult {
     /** Their size. */
     bytes: number;
   };
+  /**
+   * The installs that the good ones come from, as far as their manifests say: where there are several, the rules have counted their archives together, and
+   * those of one make those of another go.
+   */
+  sources: ArchiveSource[];
   /** Archives that could not be removed. */
   failed: number;
   /** Milliseconds from start to end. */

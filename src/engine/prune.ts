@@ -17,7 +17,14 @@ import { syncDirectory } from './archive/index.js';
 import { interrupted, SnapshotError, systemErrorCode, systemErrorText, throwIfAborted } from './errors.js';
 import { type Candidate, checkStream, identityOf, isSame, lookAt } from './prune/candidate.js';
 import { applyRules, isComplete, type Judged, keepsAnything, newestFirst } from './prune/policy.js';
-import type { PruneDecision, PruneEvent, PruneOptions, PruneResult, Untouched } from './prune-options.js';
+import type {
+  ArchiveSource,
+  PruneDecision,
+  PruneEvent,
+  PruneOptions,
+  PruneResult,
+  Untouched,
+} from './prune-options.js';
 
 /**
  * Removes the archives in a directory that no rule keeps. Only regular files in that very directory are touched that are whole archives with a manifest this
@@ -47,6 +54,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
       untouched,
       kept: total(decisions, ['kept', 'changed', 'failed']),
       removed: total(decisions, ['removed']),
+      sources: sourcesOf(candidates),
       failed: decisions.filter(({ outcome }) => outcome === 'failed').length,
       durationMs: performance.now() - started,
     };
@@ -201,6 +209,16 @@ async function checkThere(newest: Candidate, removed: number): Promise<void> {
     `the newest good archive, ${newest.name}, is not what it was a moment ago; ${so}`,
     { hint: 'somebody else works in that directory; run it again' },
   );
+}
+
+/** Where they come from, each once. @param candidates newest first, and so are the sources */
+function sourcesOf(candidates: readonly Candidate[]): ArchiveSource[] {
+  const sources = new Map<string, ArchiveSource>();
+  for (const { source } of candidates) {
+    const key = JSON.stringify(source);
+    if (source !== null && !sources.has(key)) sources.set(key, source);
+  }
+  return [...sources.values()];
 }
 
 async function makeDurable(directory: string): Promise<void> {

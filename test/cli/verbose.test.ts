@@ -84,6 +84,7 @@ const PRUNED: PruneResult = {
   untouched: [],
   kept: { archives: 0, bytes: 0 },
   removed: { archives: 0, bytes: 0 },
+  sources: [],
   failed: 0,
   durationMs: 8200,
 };

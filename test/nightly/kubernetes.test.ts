@@ -16,6 +16,7 @@ interface Container {
 }
 interface Pod {
   restartPolicy: string;
+  hostname: string;
   terminationGracePeriodSeconds: number;
   containers: Container[];
   volumes: {
@@ -77,6 +78,10 @@ describe('the manifests', () => {
 
   test('leave a backup that is stopped the time for its end', () => {
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(30);
+  });
+
+  test('have one name for the machine, whatever the pod is called: prune tells installs apart by it', () => {
+    expect(pod.hostname).toBe('leoflow-backup');
   });
 
   test('keep the address off every command line, run one at a time, and not again', () => {

@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { command, jsonLines } from '../cli/support.js';
 import { leoflow, underModes } from '../support/cli.js';
+import { MANIFEST, manifest } from '../support/forge/archive.js';
 import { archiveOf, Backups, indexedArchive } from './support.js';
+
+/** As the Leoflow binary has it. */
+const NO_SOURCE = { ...MANIFEST, created_at: '2026-05-25T03:00:00Z', source: undefined };
 
 let backups: Backups;
 beforeEach(() => {
@@ -55,11 +59,38 @@ test('one that is not complete says so in its line', async () => {
   backups.put('newer.tar.gz', indexedArchive('2026-05-27T05:00:00Z', 1));
   const { status, stdout } = await run('--keep-daily', '1');
   expect(status).toBe(0);
-  expect(stdout.replace(/\d+(\.\d+)? k?B/g, 'SIZE').split('\n').slice(0, 3)).toEqual([
+  expect(
+    stdout
+      .replace(/\d+(\.\d+)? k?B/g, 'SIZE')
+      .split('\n')
+      .slice(0, 3),
+  ).toEqual([
     'newer.tar.gz  2026-05-27 05:00:00  SIZE  keep    newest; incomplete',
     'older.tar.gz  2026-05-27 04:00:00  SIZE  remove  no rule keeps it; incomplete',
     'whole.tar.gz  2026-05-27 03:00:00  SIZE  keep    daily 2026-05-27',
   ]);
+});
+
+test('archives of several installs are warned of, also with --quiet', async () => {
+  const from = (hostname: string | undefined, home: string) => ({ source: { hostname, home } });
+  backups.put('a.tar.gz', indexedArchive('2026-05-26T03:00:00Z', 0, from('laptop', '/home/alice/.leoflow')));
+  backups.put('b.tar.gz', indexedArchive('2026-05-27T03:00:00Z', 0, from('laptop', '/home/alice/.leoflow')));
+  backups.put('of-the-binary.tar.gz', archiveOf('2026-05-25T03:00:00Z', 'ours', { manifest: [manifest(NO_SOURCE)] }));
+  const quiet = ['--keep-last', '9', '--quiet'];
+  expect(await run(...quiet)).toEqual({ status: 0, stdout: '', stderr: '' });
+  backups.put('c.tar.gz', indexedArchive('2026-05-28T03:00:00Z', 0, from('desk\u001b', '/home/alice/.leoflow')));
+  backups.put('d.tar.gz', indexedArchive('2026-05-28T04:00:00Z', 0, from(undefined, '/root/.leoflow')));
+  const warning = `warning: ${backups.directory} has archives of 3 installs (/root/.leoflow, /home/alice/.leoflow on desk\\x1b, /home/alice/.leoflow on laptop): the rules count them together, so that those of one make those of another go; give each a directory\n`;
+  expect(await run(...quiet)).toEqual({ status: 0, stdout: '', stderr: warning });
+  expect((await run('--keep-last', '9')).stdout.endsWith(warning)).toBe(true);
+  const { stdout } = await run(...quiet, '--json');
+  expect(jsonLines(stdout).at(-1)).toMatchObject({
+    sources: [
+      { hostname: null, home: '/root/.leoflow' },
+      { hostname: 'desk\u001b', home: '/home/alice/.leoflow' },
+      { hostname: 'laptop', home: '/home/alice/.leoflow' },
+    ],
+  });
 });
 
 test('--verbose names what was not touched; --quiet says nothing, but of what is damaged', async () => {

@@ -20,7 +20,9 @@ export function model(backups: readonly Backup[], rules: KeepRules): Map<string,
   const among = kept(backups, complete, rules);
   const reasons = new Map(backups.map(({ name }) => [name, (alone.get(name) ?? among.get(name)) as KeepReason[]]));
   const newest = backups.find((one) => backups.every((other) => other === one || isNewer(one, other)));
-  const isNone = [...Object.values({ ...rules, within: 0 }), ...Object.values(rules.within ?? {})].every((n) => n === 0);
+  const isNone = [...Object.values({ ...rules, within: 0 }), ...Object.values(rules.within ?? {})].every(
+    (n) => n === 0,
+  );
   if (newest !== undefined && reasons.get(newest.name)?.length === 0 && !isNone)
     reasons.set(newest.name, [{ rule: 'newest' }]);
   return reasons;

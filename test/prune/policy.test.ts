@@ -168,9 +168,7 @@ describe('by example', () => {
   });
 
   test('days with incomplete ones alone keep the newest of these, and push no complete one out', () => {
-    expect(
-      kept({ daily: 2 }, ...['20', '21'].map((day) => `2026-05-${day}T03:00Z`), '2026-05-26T03:00Z?'),
-    ).toEqual({
+    expect(kept({ daily: 2 }, ...['20', '21'].map((day) => `2026-05-${day}T03:00Z`), '2026-05-26T03:00Z?')).toEqual({
       '2026-05-26T03:00Z?': 'daily 2026-05-26',
       '2026-05-21T03:00Z': 'daily 2026-05-21',
       '2026-05-20T03:00Z': 'daily 2026-05-20',

@@ -107,6 +107,7 @@ test('the result has everything, from the newest to the oldest; decisions are to
         name: '2026-05-28.tar.gz',
         createdAt: '2026-05-28T03:00:00Z',
         size: expect.any(Number),
+        incomplete: null,
         outcome: 'kept',
         reasons: [
           { rule: 'last', number: 1 },
@@ -124,6 +125,7 @@ test('the result has everything, from the newest to the oldest; decisions are to
     untouched: [],
     kept: { archives: 2, bytes: expect.any(Number) },
     removed: { archives: 1, bytes: size },
+    sources: [{ hostname: 'here', home: '/home/alice/.leoflow' }],
     failed: 0,
     durationMs: expect.any(Number),
   });
@@ -338,7 +340,10 @@ describe('an archive that is not complete', () => {
         const length = right.length + '{"out":"","d":0,"f":1}\n'.length + before;
         return `${right}{"out":"${'x'.repeat(step - (length % step))}","d":0,"f":1}\n{"incomplete":3}\n`;
       };
-      backups.put(`${before}`, Buffer.concat(withIndex({ fields: { created_at: '2026-05-28T03:00:00Z' }, index, step })));
+      backups.put(
+        `${before}`,
+        Buffer.concat(withIndex({ fields: { created_at: '2026-05-28T03:00:00Z' }, index, step })),
+      );
     }
     expect((await pruned({ last: 9 })).archives.map(({ incomplete }) => incomplete)).toEqual([3, 3, 3, 3]);
   });
@@ -373,10 +378,13 @@ describe('an archive that is not complete', () => {
       put('lacking', '2026-05-28T03:00:00Z', 1);
     };
     const without = (name: string) =>
-      pruned({ last: 1 }, {
-        onEvent: (event) =>
-          event.type === 'phase' && event.phase === 'remove' && unlinkSync(join(backups.directory, name)),
-      });
+      pruned(
+        { last: 1 },
+        {
+          onEvent: (event) =>
+            event.type === 'phase' && event.phase === 'remove' && unlinkSync(join(backups.directory, name)),
+        },
+      );
     fill();
     expect((await without('lacking')).removed.archives).toBe(2);
     expect(backups.names()).toEqual(['26']);

@@ -1,10 +1,10 @@
 /**
  * A pruning, for people: a table with a line per archive, what becomes of it and why, and what was not touched.
  */
-import type { KeepReason, PruneDecision, PrunePhase, PruneResult, Untouched } from '../../index.js';
+import type { ArchiveSource, KeepReason, PruneDecision, PrunePhase, PruneResult, Untouched } from '../../index.js';
 import { formatBytes, formatCount, formatDuration, printable } from '../format.js';
 import type { Colours } from '../streams.js';
-import { columns, rowsOf, tableLines } from './table.js';
+import { columns, listed, rowsOf, tableLines } from './table.js';
 import { STOPPING, type View } from './view.js';
 
 /** What nobody expects to be counted; listed with `--verbose` only. */
@@ -36,21 +36,31 @@ export const pruneView: View<PrunePhase, PruneResult> = {
       ...tableLines(rows, colours),
     ];
   },
-  lastWord({ archives, untouched }, _, colours) {
+  lastWord({ directory, archives, untouched, sources }, _, colours) {
     const failed = archives.filter(({ outcome }) => outcome === 'failed');
     const damaged = untouched.filter(({ why }) => why === WARNED);
+    const warning = colours.yellow('warning:');
     const lines = [
+      ...(sources.length > 1 ? [`${warning} ${sourcesText(directory, sources)}`] : []),
       ...failed.map(({ name, message }) => {
         return `${colours.red('error:')} ${printable(name)} cannot be removed: ${message ?? ''}`;
       }),
-      ...damaged.map(
-        ({ name, message }) =>
-          `${colours.yellow('warning:')} ${printable(name)} was not touched: ${printable(message)}`,
-      ),
+      ...damaged.map(({ name, message }) => `${warning} ${printable(name)} was not touched: ${printable(message)}`),
     ];
     return lines.length > 0 ? lines.join('\n') : undefined;
   },
 };
+
+/** As many installs are named. */
+const SOURCES_SHOWN = 5;
+
+/** What is said of archives that the rules take for those of one install, and that are not. */
+function sourcesText(directory: string, sources: readonly ArchiveSource[]): string {
+  const names = sources.map(({ hostname, home }) => printable([home, hostname].filter(Boolean).join(' on ')));
+  const shown = listed(names, names.length, SOURCES_SHOWN).join(', ');
+  const advice = 'the rules count them together, so that those of one make those of another go; give each a directory';
+  return `${printable(directory)} has archives of ${sources.length} installs (${shown}): ${advice}`;
+}
 
 /** Name, time and size in columns, what becomes of it, and why. */
 function archiveLines(archives: readonly PruneDecision[], colours: Colours): string[] {

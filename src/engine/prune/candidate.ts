@@ -31,7 +31,7 @@ import {
 import { incompleteOf } from '../contents.js';
 import { SnapshotError, systemErrorCode, systemErrorText } from '../errors.js';
 import { fileHeader } from '../opened-archive.js';
-import type { Untouched } from '../prune-options.js';
+import type { ArchiveSource, Untouched } from '../prune-options.js';
 import type { Snapshot } from './policy.js';
 
 /** What makes a file the one that was judged. */
@@ -49,6 +49,8 @@ export interface Candidate extends Snapshot {
   createdAt: string;
   /** Bytes. */
   size: number;
+  /** Null where its manifest does not say. */
+  source: ArchiveSource | null;
   identity: Identity;
   /** Whether it is known to be whole. */
   isWhole: boolean;
@@ -102,9 +104,8 @@ export async function lookAt(
     if (time === null) return untouched('time', `its manifest has no usable time: ${manifest.created_at}`);
     if (time > now + AHEAD_MS) return untouched('time', `its time is still to come: ${manifest.created_at}`);
     const { created_at: createdAt } = manifest;
-    const identity = identityOf(stats);
-    const size = Number(stats.size);
-    return { type: 'candidate', name, path, time, incomplete, createdAt, size, identity, isWhole };
+    const [size, source, identity] = [Number(stats.size), sourceOf(manifest), identityOf(stats)];
+    return { type: 'candidate', name, path, time, incomplete, createdAt, size, source, identity, isWhole };
   } catch (error) {
     const why = error instanceof SnapshotError ? WHY[error.code] : undefined;
     if (why !== undefined && error instanceof SnapshotError) return untouched(why, error.message);
@@ -291,6 +292,11 @@ function isKnown({ name, kind }: TarHeader, role: 'manifest' | 'datastore' | 'ch
   if (kind !== 'file') return false;
   const place = placeOf(name, 'other');
   return place.type === 'known' && place.role === role;
+}
+
+function sourceOf({ source }: Manifest): ArchiveSource | null {
+  const [hostname, home] = [source?.hostname ?? null, source?.home ?? null];
+  return hostname === null && home === null ? null : { hostname, home };
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;

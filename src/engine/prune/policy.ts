@@ -87,7 +87,8 @@ function* keptOf<S extends Snapshot>(
   rules: KeepRules,
 ): Generator<[S, KeepReason]> {
   const { last = 0, within = {} } = rules;
-  for (const [index, snapshot] of ordered.slice(0, last).entries()) yield [snapshot, { rule: 'last', number: index + 1 }];
+  for (const [index, snapshot] of ordered.slice(0, last).entries())
+    yield [snapshot, { rule: 'last', number: index + 1 }];
   for (const rule of PERIOD_RULES) {
     const taken = new Set(complete.map(({ time }) => PERIOD_OF[rule](time)));
     const counted = ordered.filter((one) => isComplete(one) || !taken.has(PERIOD_OF[rule](one.time)));
