@@ -37,13 +37,13 @@ import { inOrder, type WorkerPool } from './pool.js';
 import {
   arriving,
   besideOf,
+  checkKnownSize,
   checkOrder,
   checkPlaces,
   type DeferredEntries,
   type InflateResult,
   isBelow,
   isHeld,
-  MAX_KNOWN_BYTES,
   type Selection,
   StagingTree,
   type Unpacked,
@@ -384,10 +384,9 @@ export class Extraction {
     this.#report();
   }
 
-  /** A known file begins: of a size that the memory takes unless it only passes through. */
+  /** A known file begins. @throws ARCHIVE_DAMAGED */
   #checkKnown(role: Role, bytes: number): void {
-    if (bytes > MAX_KNOWN_BYTES && role !== 'datastore' && role !== 'checksums')
-      throw damaged(`its ${NAMES[role]} has ${bytes} bytes`);
+    checkKnownSize(role, bytes);
     if (role === 'checksums') this.#options.ledger.beginList();
   }
 

@@ -14,7 +14,7 @@ import { throwIfAborted } from '../errors.js';
 import { cutRuns, type Run } from '../member-runs.js';
 import type { OpenedArchive } from '../opened-archive.js';
 import { inOrder, type WorkerPool } from '../pool.js';
-import { arriving, type BlockEntry, type ListedEntry, listed, SortedEntries } from '../workspace/index.js';
+import { arriving, type BlockEntry, checkKnownSize, type ListedEntry, listed, SortedEntries } from '../workspace/index.js';
 import { ListedSums } from './listed-sums.js';
 import type { Side } from './side.js';
 
@@ -66,6 +66,8 @@ class IndexedSide extends ArchiveSide implements Side {
   async load(): Promise<void> {
     const { archive, signal } = this.options;
     this.#runs = await cutRuns(archive.handle.fd, archive.members ?? [], signal);
+    // Of one that is too large, opening the archive has kept the beginning.
+    for (const run of this.#runs) if (run.type === 'file' && run.role !== null) checkKnownSize(run.role, run.header.size);
   }
 
   async *entries(): AsyncGenerator<ListedEntry[]> {
@@ -158,6 +160,7 @@ class StreamedSide extends ArchiveSide implements Side {
         const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
         entry = place.type === 'workspace' ? this.#known(listed(place.path, header)) : null;
         role = place.type === 'known' && header.kind === 'file' ? place.role : null;
+        if (role !== null) checkKnownSize(role, header.size);
         hash = entry?.kind === 'file' && header.kind === 'file' ? createHash('sha256') : null;
         pieces = [];
       } else if (event.type === 'content') {

@@ -34,6 +34,7 @@ export { SortedEntries } from './sorted-entries.js';
 export { StagingTree } from './staging-tree.js';
 export {
   besideOf,
+  checkKnownSize,
   checkOrder,
   type InflateResult,
   type InflateTask,

@@ -100,6 +100,12 @@ export interface InflateResult {
 /** Known files at the top are held in memory, but for the dump and the checksums. */
 export const MAX_KNOWN_BYTES = 16 << 20;
 
+/** A known file begins: of a size that the memory takes, unless it only passes through. @throws ARCHIVE_DAMAGED */
+export function checkKnownSize(role: Role, bytes: number): void {
+  if (bytes > MAX_KNOWN_BYTES && role !== 'datastore' && role !== 'checksums')
+    throw damaged(`its ${ENTRY[role]} has ${bytes} bytes`);
+}
+
 /** Unpacks a block of whole entries into the staging tree. */
 export const unpackBlock = carrying(({ fd, member, root, seals, selection, describe }: UnpackTask): UnpackResult => {
   const block = blockOf(fd, member, seals);
