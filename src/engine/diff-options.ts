@@ -36,7 +36,7 @@ export type DiffPhase = 'read' | 'workspace' | 'datastore';
 export type DiffEvent =
   | { type: 'phase'; phase: DiffPhase }
   | { type: 'progress'; progress: RestoreProgress }
-  /** A file or directory of the install that cannot be compared. */
+  /** A file or directory of the install that cannot be compared; of a file, what else is known of it is. */
   | { type: 'warning'; warning: Warning }
   /** Something worth knowing that is not an error, one sentence. */
   | { type: 'note'; message: string }
@@ -87,7 +87,7 @@ export interface PartDifferences {
   removed: number;
   /** On both, but not the same. */
   changed: number;
-  /** On both, and the same. */
+  /** On both, and the same. What could not be compared does not count. */
   same: number;
 }
 
@@ -113,7 +113,10 @@ export interface DiffResult {
   workspace: PartDifferences | null;
   /** Tables; null where the part was not compared. */
   datastore: PartDifferences | null;
-  /** What could not be compared; each was a warning, or lies below a directory that was. */
+  /**
+   * What could not be compared, or not all of it: each was a warning, lies below a directory that was, or is a hard link of another tar's archive whose content
+   * is not known. As long as there is any, nothing says that both sides are the same.
+   */
   uncompared: number;
   /** Milliseconds from start to end. */
   durationMs: number;

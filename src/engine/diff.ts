@@ -138,13 +138,19 @@ class DiffRun {
   async #compareWorkspaces(from: Side, to: Side): Promise<PartDifferences> {
     this.#emit({ type: 'phase', phase: 'workspace' });
     const total = nothing();
+    let unknown = 0;
     for await (const compared of compareWorkspaces(from, to, this.#pool)) {
       throwIfAborted(this.#signal);
-      this.#uncompared += compared.warnings.length + compared.unseen;
+      this.#uncompared += compared.warnings.length + compared.unseen + compared.unknown;
+      unknown += compared.unknown;
       for (const warning of compared.warnings) this.#emit({ type: 'warning', warning });
       this.#tell(compared, total);
       this.#progress.files += compared.same + compared.differences.length;
       this.#report();
+    }
+    if (unknown > 0) {
+      const which = unknown === 1 ? '1 hard link' : `${unknown} hard links`;
+      this.#emit({ type: 'note', message: `the content of ${which} is not known, and was not compared` });
     }
     return total;
   }

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -18,7 +19,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DiffEvent, Difference, DiffOptions, DiffResult } from '../../src/index.js';
 import { untar } from '../support/archive.js';
 import { leoflow, underModes } from '../support/cli.js';
-import { blocksOf, indexed } from '../support/forge/archive.js';
+import {
+  blocksOf,
+  directory,
+  type Forged,
+  file,
+  hardlink,
+  indexed,
+  largeFile,
+  MANIFEST,
+  manifest,
+  streamed,
+} from '../support/forge/archive.js';
 import { plainGzip } from '../support/forge/members.js';
 import { createInstall, type TestInstall } from '../support/install.js';
 import { backup, diff } from '../support/library.js';
@@ -230,6 +242,119 @@ describe('two archives', () => {
   });
 });
 
+describe('hard links, as other tars write them', () => {
+  const shelf = () => join(install.out, `hard-${linked++}.tar.gz`);
+  let linked = 0;
+  const put = (archive: Buffer) => {
+    const path = shelf();
+    writeFileSync(path, archive);
+    return path;
+  };
+  /** A file, a second name of it in front of it and one behind it, and one more. */
+  const archiveOf = (content: string, ...more: Forged[]) =>
+    streamed(
+      blocksOf({
+        workspace: [
+          [
+            directory('workspace/'),
+            hardlink('workspace/a', 'workspace/m'),
+            file('workspace/m', content),
+            hardlink('workspace/z', './workspace/m'),
+            ...more,
+          ],
+        ],
+        sums: () => null,
+        manifest: [manifest({ ...MANIFEST, checksums: undefined })],
+      }),
+    );
+  const whole = (content: string) =>
+    indexed(
+      blocksOf({
+        workspace: [[directory('workspace/'), ...['a', 'm', 'z'].map((name) => file(`workspace/${name}`, content))]],
+      }),
+    );
+
+  test('have the content of what they point to', async () => {
+    const [old, other, larger] = [put(archiveOf('content')), put(archiveOf('CONTENT')), put(whole('more content'))];
+    const same = put(whole('content'));
+    for (const [from, to] of [
+      [old, old],
+      [old, same],
+      [same, old],
+    ] as const) {
+      const { result, workspace } = await differences({ from, to });
+      expect({ workspace, differs: result.differs, uncompared: result.uncompared }).toEqual({
+        workspace: [],
+        differs: false,
+        uncompared: 0,
+      });
+    }
+    const changes = ['M a (content)', 'M m (content)', 'M z (content)'];
+    for (const [from, to] of [
+      [old, other],
+      [other, same],
+      [same, other],
+      [old, larger],
+    ] as const)
+      expect((await differences({ from, to })).workspace).toEqual(changes);
+  });
+
+  test('of which nobody says what they point to are not compared, and not the same', async () => {
+    const notes: string[] = [];
+    // One points to nothing, one to another hard link.
+    const more = [hardlink('workspace/zz', 'workspace/nothing'), hardlink('workspace/zzz', 'workspace/z')];
+    const path = put(archiveOf('content', ...more));
+    const result = await diff({
+      from: path,
+      to: path,
+      onEvent: (event) => event.type === 'note' && notes.push(event.message),
+    });
+    expect(result).toMatchObject({ differs: false, uncompared: 2, workspace: { changed: 0, same: 4 } });
+    expect(notes).toEqual(['the content of 2 hard links is not known, and was not compared']);
+    // What is known of them is compared: here that they are others.
+    const other = file('workspace/zz', 'x', { mode: 0o600 });
+    const { workspace } = await differences({ from: path, to: put(archiveOf('content', other)) });
+    expect(workspace).toEqual(['M zz (mode)', '- zzz']);
+  });
+
+  test('in members of their own are not compared either', async () => {
+    const blocks = blocksOf({
+      workspace: [[directory('workspace/'), file('workspace/a', 'a'), hardlink('workspace/b', 'workspace/a')]],
+    });
+    const path = put(indexed(blocks));
+    expect(await diff({ from: path, to: path })).toMatchObject({ differs: false, uncompared: 1 });
+  });
+
+  test('with the program: another headline, and with --exit-code status 1', async () => {
+    const path = put(archiveOf('content', hardlink('workspace/zz', 'workspace/nothing')));
+    const { status, stdout, stderr } = await leoflow(['lite', 'diff', path, path]);
+    expect(status).toBe(0);
+    expect(stdout.toString()).toContain(`No difference found, but not all was compared: ${path} → ${path}\n`);
+    expect(stdout.toString()).toMatch(/^ {2}uncompared 1 entry$/m);
+    expect(stderr).toContain('note: the content of 1 hard link is not known, and was not compared\n');
+    expect(await leoflow(['lite', 'diff', '--quiet', '--exit-code', path, path])).toMatchObject({ status: 1 });
+  });
+});
+
+test('a config.yaml that no restore would hold in memory is refused, whichever way the archive is read', async () => {
+  const config = largeFile('config.yaml', Buffer.alloc(17 * MIB, 'a: 1\n'));
+  for (const [name, archive] of [
+    ['streamed', streamed(blocksOf({ config: [config] }))],
+    ['indexed', indexed(blocksOf({ config: [], workspace: [[config]] }))],
+  ] as const) {
+    const path = join(install.out, `config-${name}.tar.gz`);
+    writeFileSync(path, archive);
+    for (const [from, to] of [
+      [path, after],
+      [after, path],
+    ] as const)
+      await expect(diff({ from, to, only: ['config'] })).rejects.toMatchObject({
+        code: 'ARCHIVE_DAMAGED',
+        message: `the archive is damaged: its config.yaml has ${17 * MIB} bytes`,
+      });
+  }
+});
+
 test('checksums without a line feed are not read to their end', async () => {
   const path = join(install.out, 'endless.tar.gz');
   writeFileSync(path, indexed(blocksOf({ sums: () => Buffer.alloc(3 * MIB, 'a') })));
@@ -332,6 +457,42 @@ describe('an archive and the install', () => {
       for (const directory of [shut, listed]) chmodSync(directory, 0o755);
     }
     expect(await compare()).toMatchObject({ status: 1, differences: ['removed gone', 'removed open/e'], warnings: [] });
+  });
+
+  test('of a file that cannot be read all else is compared, and nothing is called the same', async () => {
+    const { home, workspace } = install.another();
+    const shut = join(workspace, 'shut');
+    put(shut, 'shut');
+    chmodSync(shut, 0);
+    utimesSync(shut, THEN, THEN);
+    const archive = join(install.out, 'shut.tar.gz');
+    // Forged, as a backup may not be able to read it either.
+    const mode = statSync(workspace).mode & 0o7777;
+    const root = directory('workspace/', { mode });
+    writeFileSync(archive, indexed(blocksOf({ workspace: [[root, file('workspace/shut', 'shut', { mode: 0 })]] })));
+    const compare = async (...more: string[]) => {
+      const argv = ['lite', 'diff', '--live', '--home', home, '--only', 'workspace', archive, ...more];
+      const { status, stdout, stderr } = await leoflow(argv, { under: underModes });
+      return { status, stdout: stdout.toString(), stderr };
+    };
+    const warning = `warning: ${shut}: it cannot be read: permission denied\n`;
+    // As it was, for all that can be known.
+    const same = await compare();
+    expect(same).toMatchObject({ status: 0, stderr: expect.stringContaining(warning) });
+    expect(same.stdout).toMatch(/^No difference found, but not all was compared: /);
+    expect(same.stdout).toMatch(/^ {2}uncompared 1 entry$/m);
+    expect(await compare('--exit-code', '--quiet')).toMatchObject({ status: 1, stdout: '', stderr: warning });
+    chmodSync(shut, 0o200);
+    utimesSync(shut, THEN + 1, THEN + 1);
+    expect((await compare()).stdout).toMatch(/^M workspace\/shut \(mode, mtime\)\nDifferent: /m);
+    writeFileSync(shut, 'shut again');
+    chmodSync(shut, 0o000);
+    utimesSync(shut, THEN, THEN);
+    // Of another size is of another content: nothing has to be read.
+    const larger = await compare();
+    expect(larger.stdout).toMatch(/^M workspace\/shut \(content\)\nDifferent: /m);
+    expect(larger.stdout).not.toContain('uncompared');
+    expect(larger.stderr).not.toContain('warning');
   });
 
   test('a file that goes away meanwhile is a warning', async () => {

@@ -39,9 +39,9 @@ Examples:
   leoflow lite diff snap.tar.gz --live --only workspace
       only the workspace: Leoflow Lite need not run
   leoflow lite diff --quiet --exit-code a.tar.gz b.tar.gz
-      only the exit status: 1 if there is a difference
+      only the exit status: 0 if all is the same
 ${environmentHelp()}
-${exitStatusHelp([EXIT.incomplete], 'with --exit-code: there is a difference; or it failed')}`;
+${exitStatusHelp([EXIT.incomplete], 'with --exit-code: there is a difference, or not all could be compared; or it failed')}`;
 
 /** Builds the command. */
 export function diffCommand({ around, finish }: CommandContext): Command {
@@ -59,7 +59,7 @@ export function diffCommand({ around, finish }: CommandContext): Command {
         (pattern: string, earlier: readonly ExcludeSource[] = []) => [...earlier, excludePattern(pattern)],
       ),
     )
-    .addOption(new Option('--exit-code', 'end with status 1 if there is a difference'))
+    .addOption(new Option('--exit-code', 'end with status 1 if there is a difference, or not all could be compared'))
     .addOption(workersOption());
   addInstallOptions(command);
   addOutputOptions(command, 'the time of each phase, too');
@@ -107,7 +107,7 @@ async function runDiff(
         const { diff } = await import('../../index.js');
         return diff({ ...options, ...hooks });
       },
-      ({ differs }) => (exitCode && differs ? EXIT.failed : EXIT.done),
+      ({ differs, uncompared }) => (exitCode && (differs || uncompared > 0) ? EXIT.failed : EXIT.done),
     ),
   );
 }

@@ -23,7 +23,7 @@ export const diffView: View<DiffPhase, DiffResult> = {
     return { lines, isBad: false };
   },
   summary(result, { colours, verbose, phases }) {
-    const { config, workspace, datastore, differs, uncompared } = result;
+    const { config, workspace, datastore, uncompared } = result;
     const rows = [
       ...rowsOf('config', partTexts(config, 'key')),
       ...rowsOf('workspace', partTexts(workspace, 'entry', 'entries')),
@@ -32,13 +32,15 @@ export const diffView: View<DiffPhase, DiffResult> = {
       ...rowsOf('time', [formatDuration(result.durationMs), ...(verbose ? [phases] : [])]),
     ];
     const names = `${printable(result.from)} → ${printable(result.to)}`;
-    return [
-      `${differs ? colours.yellow('Different:') : colours.green('The same:')} ${names}`,
-      ...tableLines(rows, colours),
-    ];
+    return [`${headline(result, colours)} ${names}`, ...tableLines(rows, colours)];
   },
   lastWord: () => undefined,
 };
+
+function headline({ differs, uncompared }: DiffResult, colours: Colours): string {
+  if (differs) return colours.yellow('Different:');
+  return uncompared > 0 ? colours.yellow('No difference found, but not all was compared:') : colours.green('The same:');
+}
 
 const SIGNS = { added: '+', removed: '-', changed: 'M' } as const;
 

@@ -4,17 +4,26 @@
  *     of ours:    blocks ─▶ workers read headers ─┬─▶ entries, in path order as they stand
  *                 SHA256SUMS, line by line ───────┘        the content of large files is passed over
  *                 dump ─▶ workers inflate ─▶ rows counted
- *     any other:  one stream ─▶ entries with checksums, sorted; rows counted on the way
+ *     any other:  one stream ─▶ entries with checksums, sorted, hard links with those of what they point to; rows counted on the way
  */
 import { createHash, type Hash } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { damaged, ENTRY, type Manifest, placeOf, type Role, readStream, release } from '../archive/index.js';
+import {
+  damaged,
+  ENTRY,
+  hardLinkTarget,
+  type Manifest,
+  placeOf,
+  type Role,
+  readStream,
+  release,
+} from '../archive/index.js';
 import { RowCounter } from '../datastore/index.js';
 import { throwIfAborted } from '../errors.js';
 import { cutRuns, type Run } from '../member-runs.js';
 import type { OpenedArchive } from '../opened-archive.js';
 import { inOrder, type WorkerPool } from '../pool.js';
-import { arriving, type BlockEntry, checkKnownSize, type ListedEntry, listed, SortedEntries } from '../workspace/index.js';
+import { arriving, type BlockEntry, checkKnownSize, type ListedEntry, listed } from '../workspace/index.js';
+import { EntriesWithHardLinks } from './hard-links.js';
 import { ListedSums } from './listed-sums.js';
 import type { Side } from './side.js';
 
@@ -67,7 +76,8 @@ class IndexedSide extends ArchiveSide implements Side {
     const { archive, signal } = this.options;
     this.#runs = await cutRuns(archive.handle.fd, archive.members ?? [], signal);
     // Of one that is too large, opening the archive has kept the beginning.
-    for (const run of this.#runs) if (run.type === 'file' && run.role !== null) checkKnownSize(run.role, run.header.size);
+    for (const run of this.#runs)
+      if (run.type === 'file' && run.role !== null) checkKnownSize(run.role, run.header.size);
   }
 
   async *entries(): AsyncGenerator<ListedEntry[]> {
@@ -138,7 +148,7 @@ function sizeOf(run: Run): number {
 }
 
 class StreamedSide extends ArchiveSide implements Side {
-  readonly #sorted = new SortedEntries<ListedEntry>(tmpdir());
+  readonly #entries = new EntriesWithHardLinks();
   readonly #counter = new RowCounter();
 
   /** Reads all of it. */
@@ -146,6 +156,7 @@ class StreamedSide extends ArchiveSide implements Side {
     const { archive, signal, onRead } = this.options;
     const { fd } = archive.handle;
     let entry: ListedEntry | null = null;
+    let target: string | null = null;
     let role: Role | null = null;
     let hash: Hash | null = null;
     let pieces: Buffer[] = [];
@@ -159,6 +170,7 @@ class StreamedSide extends ArchiveSide implements Side {
         const { header } = event;
         const place = placeOf(header.name, header.kind === 'directory' ? 'directory' : 'other');
         entry = place.type === 'workspace' ? this.#known(listed(place.path, header)) : null;
+        target = entry !== null && header.kind === 'hardlink' ? hardLinkTarget(header.linkname, header.name) : null;
         role = place.type === 'known' && header.kind === 'file' ? place.role : null;
         if (role !== null) checkKnownSize(role, header.size);
         hash = entry?.kind === 'file' && header.kind === 'file' ? createHash('sha256') : null;
@@ -168,7 +180,8 @@ class StreamedSide extends ArchiveSide implements Side {
         if (role === 'datastore') this.#counter.push(event.bytes);
         else if (role === 'config' || role === 'setup') pieces.push(Buffer.from(event.bytes));
       } else {
-        if (entry !== null) this.#sorted.add({ ...entry, sha256: hash?.digest('hex') ?? null });
+        if (entry !== null && target !== null) this.#entries.addHardLink(entry, target);
+        else if (entry !== null) this.#entries.add({ ...entry, sha256: hash?.digest('hex') ?? null });
         if (role === 'config' || role === 'setup') this[role] = Buffer.concat(pieces);
         entry = null;
       }
@@ -176,7 +189,7 @@ class StreamedSide extends ArchiveSide implements Side {
   }
 
   async *entries(): AsyncGenerator<ListedEntry[]> {
-    for await (const entry of this.#sorted.read(this.options.signal)) yield [entry];
+    for await (const entry of this.#entries.read(this.options.signal)) yield [entry];
   }
 
   async rows(): Promise<ReadonlyMap<string, number>> {
@@ -184,7 +197,7 @@ class StreamedSide extends ArchiveSide implements Side {
   }
 
   override async close(): Promise<void> {
-    this.#sorted.close();
+    this.#entries.close();
     await super.close();
   }
 

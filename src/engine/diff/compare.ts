@@ -27,6 +27,8 @@ export interface Compared {
   same: number;
   /** Entries of the first side that lie where the second one could not look. */
   unseen: number;
+  /** Files on both sides, of which one is a hard link whose content is not known: only what else is known of them was compared. */
+  unknown: number;
   warnings: Warning[];
 }
 
@@ -47,21 +49,21 @@ async function compareBatch(batch: readonly Pair[], root: string | null, pool: W
   }));
   const { sums } = root === null || items.length === 0 ? { sums: [] } : await pool.run('sum', { root, items });
   const read = new Map(unread.map((entry, index) => [entry, sums[index]]));
-  const compared: Compared = { differences: [], same: 0, unseen: 0, warnings: [] };
+  const compared: Compared = { differences: [], same: 0, unseen: 0, unknown: 0, warnings: [] };
   for (const { from, to, isUnseen } of batch) {
     if (isUnseen) {
       compared.unseen += 1;
       continue;
     }
     const sum = to === null ? undefined : read.get(to);
-    if (typeof sum === 'object') {
-      compared.warnings.push(sum);
-      continue;
-    }
-    const known = to === null || sum === undefined ? to : { ...to, [to.kind === 'file' ? 'sha256' : 'target']: sum };
+    const isRead = to !== null && typeof sum === 'string';
+    const known = isRead ? { ...to, [to.kind === 'file' ? 'sha256' : 'target']: sum } : to;
     const difference = differenceOf(from, known);
-    if (difference === null) compared.same += 1;
-    else compared.differences.push(difference);
+    const isKnown = isContentKnown(from, known);
+    if (difference !== null) compared.differences.push(difference);
+    else if (isKnown) compared.same += 1;
+    if (typeof sum === 'object') compared.warnings.push(sum);
+    else if (!isKnown) compared.unknown += 1;
   }
   return compared;
 }
@@ -69,6 +71,14 @@ async function compareBatch(batch: readonly Pair[], root: string | null, pool: W
 function needsReading({ from, to }: Pair): boolean {
   if (from === null || to === null || from.kind !== to.kind) return false;
   return from.kind === 'symlink' || (from.kind === 'file' && from.size === to.size && from.sha256 !== null);
+}
+
+/** Whether all is known that it takes to tell if two files have the same content, or two links the same target. */
+function isContentKnown(from: ListedEntry | null, to: ListedEntry | null): boolean {
+  if (from === null || to === null || from.kind !== to.kind || from.kind === 'directory') return true;
+  if (from.kind === 'symlink') return from.target !== null && to.target !== null;
+  const hasOtherSize = from.size !== null && to.size !== null && from.size !== to.size;
+  return hasOtherSize || (from.sha256 !== null && to.sha256 !== null);
 }
 
 /** Null where there is none. */
