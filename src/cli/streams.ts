@@ -1,6 +1,7 @@
 /**
  * What a command sees of the process around it: three streams and the environment, handed over so that tests can hand over their own.
  */
+import { once } from 'node:events';
 import { createWriteStream, fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type Readable, Writable } from 'node:stream';
@@ -55,6 +56,11 @@ export function canRepaint(stream: TextStream, env: Surroundings['env']): boolea
  */
 export function surviveWriteErrors(stream: TextStream): void {
   stream.on('error', () => undefined);
+}
+
+/** Resolves when a stream takes more: at once, when its reader has taken what waits for it, or when that one is gone. */
+export async function drained(stream: TextStream): Promise<void> {
+  if (stream.writableNeedDrain) await once(stream, 'drain').catch(() => undefined);
 }
 
 /** Watching for the reader of a stream going away, until {@link ReaderWatch.stop}. */

@@ -22,6 +22,11 @@ export interface ListOptions {
   signal?: AbortSignal;
   /** Receives entries and progress, synchronously; it must not throw. */
   onEvent?: (event: ListEvent) => void;
+  /**
+   * Called after each batch of events, some thousands at most; there are no more of them before its promise is fulfilled. So whoever hands them on to something
+   * slow need not keep them all. One that rejects ends the call with its error.
+   */
+  pace?: () => Promise<void>;
 }
 
 /** There is but one. */

@@ -27,6 +27,11 @@ export interface DiffOptions {
   signal?: AbortSignal;
   /** Receives differences and progress, synchronously; it must not throw. */
   onEvent?: (event: DiffEvent) => void;
+  /**
+   * Called after each batch of events, some thousands at most; there are no more of them before its promise is fulfilled. So whoever hands them on to something
+   * slow need not keep them all. One that rejects ends the call with its error.
+   */
+  pace?: () => Promise<void>;
 }
 
 /** The phases, in their order; a `read` only where an archive has to be read as one stream. */

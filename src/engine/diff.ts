@@ -17,6 +17,7 @@ import type { RestoreProgress } from './events.js';
 import { defaultHome } from './install/index.js';
 import { openArchive } from './opened-archive.js';
 import { RESTORE_PARTS, type RestorePart } from './options.js';
+import { keepPace } from './pace.js';
 import { WorkerPool, workersOf } from './pool.js';
 import { asReadError } from './scratch-error.js';
 
@@ -69,7 +70,7 @@ class DiffRun {
       const message = `${side.name} keeps neither directories nor links, neither modes nor times: these are not compared`;
       this.#emit({ type: 'note', message });
     }
-    const config = parts.has('config') ? this.#compareConfig(from, to) : null;
+    const config = parts.has('config') ? await this.#compareConfig(from, to) : null;
     const workspace = parts.has('workspace') ? await this.#compareWorkspaces(from, to) : null;
     const datastore = parts.has('datastore') ? await this.#compareTables(from, to) : null;
     const differs = [config, workspace, datastore].some((part) => part !== null && count(part) > 0);
@@ -126,11 +127,11 @@ class DiffRun {
     });
   }
 
-  #compareConfig(from: Side, to: Side): PartDifferences {
+  async #compareConfig(from: Side, to: Side): Promise<PartDifferences> {
     const total = nothing();
     for (const file of ['config.yaml', 'setup.json'] as const) {
       const role = file === 'config.yaml' ? 'config' : 'setup';
-      this.#tell(compareKeys(file, from[role], to[role]), total);
+      await this.#tell(compareKeys(file, from[role], to[role]), total);
     }
     return total;
   }
@@ -144,7 +145,7 @@ class DiffRun {
       this.#uncompared += compared.warnings.length + compared.unseen + compared.unknown;
       unknown += compared.unknown;
       for (const warning of compared.warnings) this.#emit({ type: 'warning', warning });
-      this.#tell(compared, total);
+      await this.#tell(compared, total);
       this.#progress.files += compared.same + compared.differences.length;
       this.#report();
     }
@@ -163,17 +164,19 @@ class DiffRun {
       const [rowsFrom, rowsTo] = [before.get(table) ?? null, after.get(table) ?? null];
       const change = rowsFrom === null ? 'added' : rowsTo === null ? 'removed' : 'changed';
       if (rowsFrom === rowsTo) total.same += 1;
-      else this.#tell({ differences: [{ part: 'datastore', change, table, rowsFrom, rowsTo }], same: 0 }, total);
+      else await this.#tell({ differences: [{ part: 'datastore', change, table, rowsFrom, rowsTo }], same: 0 }, total);
     }
     return total;
   }
 
-  #tell({ differences, same }: { differences: Difference[]; same: number }, total: PartDifferences): void {
+  async #tell(found: { differences: Difference[]; same: number }, total: PartDifferences): Promise<void> {
+    const { differences, same } = found;
     total.same += same;
     for (const difference of differences) {
       total[difference.change] += 1;
       this.#emit({ type: 'difference', difference });
     }
+    await keepPace(this.#options.pace, this.#signal);
   }
 
   #report(): void {

@@ -1,7 +1,7 @@
 /**
  * List: the entries of an archive, by its index where it has one.
  *
- *     open ─▶ contents ─▶ chosen by patterns ─▶ told one by one
+ *     open ─▶ contents ─▶ chosen by patterns ─▶ told one by one, the next batch when the one before has been taken
  */
 
 import { longReadNote, openContents } from './contents.js';
@@ -9,6 +9,7 @@ import type { ListOptions, ListResult } from './contents-options.js';
 import { interrupted, throwIfAborted } from './errors.js';
 import { NamePatterns } from './name-patterns.js';
 import { openArchive } from './opened-archive.js';
+import { keepPace } from './pace.js';
 import { asReadError } from './scratch-error.js';
 
 /**
@@ -41,9 +42,11 @@ export async function list(options: ListOptions): Promise<ListResult> {
           bytes += entry.size;
           emit({ type: 'entry', entry });
         }
-        if (source === 'index') continue;
-        const progress = { files: entries, bytes, dumpBytes: 0, read: Math.min(contents.bytesRead, size), size };
-        emit({ type: 'progress', progress });
+        if (source === 'archive') {
+          const progress = { files: entries, bytes, dumpBytes: 0, read: Math.min(contents.bytesRead, size), size };
+          emit({ type: 'progress', progress });
+        }
+        await keepPace(options.pace, signal);
       }
       return {
         archive: typeof input === 'string' ? input : null,

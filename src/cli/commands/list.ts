@@ -70,10 +70,10 @@ async function runList(
       : new NamesReporter(listView, flags, { long, isNull }, { ...around, reader });
     const status = await underReporter(
       reporter,
-      async ({ signal, onEvent }) => {
+      async ({ signal, ...hooks }) => {
         // Loaded only here: help and usage errors need no engine.
         const { list } = await import('../../index.js');
-        return list({ archive, patterns, signal: AbortSignal.any([signal, reader.gone]), onEvent });
+        return list({ ...hooks, archive, patterns, signal: AbortSignal.any([signal, reader.gone]) });
       },
       ({ unmatched }) => (unmatched.length === 0 ? EXIT.done : EXIT.failed),
     );

@@ -10,6 +10,8 @@ import { watchSignals } from '../signals.js';
 export interface Hooks<P extends string> {
   signal: AbortSignal;
   onEvent(event: ReportedEvent<P>): void;
+  /** For an engine that tells more than may wait in memory. */
+  pace(): Promise<void>;
 }
 
 /**
@@ -27,7 +29,11 @@ export async function underReporter<P extends string, R>(
 ): Promise<number> {
   const signals = watchSignals((signal) => reporter.stopping(signal));
   try {
-    const result = await call({ signal: signals.aborted, onEvent: (event) => reporter.event(event) });
+    const result = await call({
+      signal: signals.aborted,
+      onEvent: (event) => reporter.event(event),
+      pace: () => reporter.ready(),
+    });
     const status = statusOf(result);
     for (const listener of listeners) await listener.done(result, status, signals.aborted);
     reporter.done(result, status);

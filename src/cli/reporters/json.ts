@@ -2,7 +2,7 @@
  * JSON lines for programs: the engine's events as they are, and as the last line one object with the result or the error.
  */
 import type { Failure } from '../exit.js';
-import type { TextStream } from '../streams.js';
+import { drained, type TextStream } from '../streams.js';
 import type { View } from '../views/view.js';
 import { FORMAT, type JsonLine, type ResultLine } from './json-lines.js';
 import type { ReportedEvent, Reporter } from './reporter.js';
@@ -49,6 +49,10 @@ export class JsonReporter<P extends string, R> implements Reporter<P, R> {
     // What there is in all is counted for who shows a share of it.
     if (event.type === 'total') return;
     if (ALWAYS.has(event.type) || this.#isDue(event)) writeJson(this.#stream, event);
+  }
+
+  ready(): Promise<void> {
+    return drained(this.#stream);
   }
 
   stopping(): void {

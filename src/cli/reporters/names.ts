@@ -4,7 +4,7 @@
 import type { ContentsEntry } from '../../index.js';
 import type { OutputFlags } from '../commands/options.js';
 import type { Failure } from '../exit.js';
-import type { ReaderWatch, Surroundings, TextStream } from '../streams.js';
+import { drained, type ReaderWatch, type Surroundings, type TextStream } from '../streams.js';
 import { type NameStyle, nameText } from '../views/list.js';
 import type { View } from '../views/view.js';
 import { PlainReporter } from './plain.js';
@@ -44,6 +44,11 @@ export class NamesReporter<P extends string, R> implements Reporter<P, R> {
   event(event: ReportedEvent<P>): void {
     if (event.type === 'entry') this.#print(event.entry);
     else this.#plain.event(event);
+  }
+
+  async ready(): Promise<void> {
+    await drained(this.#stream);
+    await this.#plain.ready();
   }
 
   stopping(signal: NodeJS.Signals): void {

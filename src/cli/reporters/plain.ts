@@ -2,7 +2,7 @@
  * Lines that stay: for log files, pipes, and everybody who does not want things repainted. The live view prints through it too.
  */
 import type { Failure } from '../exit.js';
-import { type Colours, coloursFor, type Surroundings, type TextStream } from '../streams.js';
+import { type Colours, coloursFor, drained, type Surroundings, type TextStream } from '../streams.js';
 import type { View } from '../views/view.js';
 import { failureText, noteLine, WARNINGS_SHOWN, WarningList, warningLine } from './messages.js';
 import { Meter } from './meter.js';
@@ -73,6 +73,12 @@ export class PlainReporter<P extends string, R> implements Reporter<P, R> {
       default:
         this.#printPart(event);
     }
+  }
+
+  async ready(): Promise<void> {
+    const { messages, summary } = this.#style;
+    await drained(messages);
+    if (summary !== undefined) await drained(summary);
   }
 
   stopping(signal: NodeJS.Signals): void {

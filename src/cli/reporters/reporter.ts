@@ -37,6 +37,8 @@ export interface Reporter<P extends string, R> {
   /** Whether it shows a share of the whole, so that counting the work ahead is worth its while. */
   readonly wantsTotal: boolean;
   event(event: ReportedEvent<P>): void;
+  /** Resolves when what was written has been taken, so that more may come. A slow reader would else have all of it wait in memory. */
+  ready(): Promise<void>;
   /** A signal came in; the engine has been asked to stop. */
   stopping(signal: NodeJS.Signals): void;
   /** @param status the exit status, 0 or 3 */

@@ -76,6 +76,10 @@ export class TerminalReporter<P extends string, R> implements Reporter<P, R> {
     }
   }
 
+  ready(): Promise<void> {
+    return this.#plain.ready();
+  }
+
   stopping(signal: NodeJS.Signals): void {
     this.#stopping = `${signal}: ${this.#view.stopping(this.#phase)}`;
     this.#repaint();
