@@ -4,7 +4,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Readable } from 'node:stream';
-import { SnapshotError, throwIfAborted } from './errors.js';
+import { SnapshotError } from './errors.js';
 import { below, judgeWorkspace } from './install/index.js';
 import type { Move } from './journal.js';
 import { onlyHere } from './lite/only-here.js';
@@ -29,7 +29,8 @@ export async function mountsIn(workspace: string): Promise<string[]> {
 }
 
 /**
- * Why a workspace that was replaced is not removed although that was asked for: what is in it cannot be had back from anywhere.
+ * Why a workspace that was replaced is not removed although that was asked for: what is in it cannot be had back from anywhere. It is asked in the commit,
+ * which no signal stops.
  *
  * @param options `input`: the archive that is restored; `carried`: what goes from it into the new one
  * @returns a sentence; null where it may go
@@ -38,12 +39,10 @@ export async function whyKept({
   workspace,
   input,
   carried,
-  signal,
 }: {
   workspace: string;
   input: string | Readable;
   carried: readonly Move[];
-  signal: AbortSignal;
 }): Promise<string | null> {
   const because = (why: string) => `the previous workspace ${workspace} is not removed: ${why}`;
   if (typeof input === 'string' && below(await realPath(input), workspace) !== null)
@@ -51,7 +50,7 @@ export async function whyKept({
   const [mount] = await mountsIn(workspace);
   if (mount !== undefined) return because(`a file system is mounted at ${mount}`);
   const carriedOver = new Set(carried.map(({ to }) => to));
-  for await (const history of historiesIn(Buffer.from(workspace), signal)) {
+  for await (const history of historiesIn(Buffer.from(workspace))) {
     if (carriedOver.has(history)) continue;
     const why = await onlyHere(dirname(history), basename(history));
     if (why !== null) return because(`${history} ${why}`);
@@ -60,10 +59,9 @@ export async function whyKept({
 }
 
 /** What holds histories in a tree, however deep. Names are bytes on the way: not all are UTF-8. */
-async function* historiesIn(root: Buffer, signal: AbortSignal): AsyncGenerator<string> {
+async function* historiesIn(root: Buffer): AsyncGenerator<string> {
   const directories = [root];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
-    throwIfAborted(signal);
     // What may not be looked into cannot be emptied either.
     const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' }).catch(() => []);
     for (const entry of entries) {

@@ -457,8 +457,8 @@ class RestoreRun {
     for (const mount of await mountsIn(workspace)) {
       this.#note(`the file system mounted at ${mount} goes aside with the workspace`);
     }
-    const { options, signal } = this.request;
-    return options.discardPrevious === true ? whyKept({ workspace, input: options.input, carried, signal }) : null;
+    const { options } = this.request;
+    return options.discardPrevious === true ? whyKept({ workspace, input: options.input, carried }) : null;
   }
 
   /** Sorts what was replaced by whether it is there still, as far as that can be told, and adds the database: an empty one is gone unasked. */
