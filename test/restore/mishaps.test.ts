@@ -133,7 +133,9 @@ describe('a previous workspace that was to be removed', () => {
     expect(discarded).not.toContain(trial.install.workspace);
     const where = previous[0]?.where ?? '';
     const kept = look(where);
-    execFileSync('sh', ['-c', 'umount "$1"/data 2> /dev/null; rm -rf "$1"', 'sh', where], { stdio: 'ignore' });
+    execFileSync('sh', ['-c', 'umount "$1"/data 2> /dev/null; chmod -R u+rwX "$1"; rm -rf "$1"', 'sh', where], {
+      stdio: 'ignore',
+    });
     await trial.completed(target);
     return { notes, kept: [...kept.keys()] };
   }
