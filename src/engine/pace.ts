@@ -1,3 +1,6 @@
+/**
+ * Waiting for whoever is told: what they have not taken yet would pile up in memory.
+ */
 import { interrupted, throwIfAborted } from './errors.js';
 
 /** Holds the work up until whoever is told of it has taken what there is: a promise per call. */

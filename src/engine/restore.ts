@@ -454,11 +454,12 @@ class RestoreRun {
 
   /** Looks at the workspace that is about to go aside. @returns why it is kept there although it was to be removed; null where nothing speaks against that */
   async #lookAtPrevious(workspace: string, carried: readonly Move[]): Promise<string | null> {
-    for (const mount of await mountsIn(workspace)) {
+    const mounts = await mountsIn(workspace);
+    for (const mount of mounts) {
       this.#note(`the file system mounted at ${mount} goes aside with the workspace`);
     }
     const { options } = this.request;
-    return options.discardPrevious === true ? whyKept({ workspace, input: options.input, carried }) : null;
+    return options.discardPrevious === true ? whyKept({ workspace, mounts, input: options.input, carried }) : null;
   }
 
   /** Sorts what was replaced by whether it is there still, as far as that can be told, and adds the database: an empty one is gone unasked. */

@@ -23,7 +23,8 @@ export class LineSplitter {
   push(piece: Buffer): string[] {
     const lines = (this.#rest + this.#decoder.write(piece)).split('\n');
     this.#rest = lines.pop() ?? '';
-    const long = [...lines, this.#rest].find((line) => line.length > this.#longest);
+    const isLong = (line: string) => line.length > this.#longest;
+    const long = isLong(this.#rest) ? this.#rest : lines.find(isLong);
     if (long !== undefined) throw this.#tooLong(long);
     return lines;
   }
