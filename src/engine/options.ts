@@ -140,6 +140,11 @@ export interface RestoreResult {
   home: string;
   /** What was restored. */
   parts: readonly RestorePart[];
+  /**
+   * How many paths the backup could not take, or not as they were: it ended with status 3. 0 where the archive says of none, null where it has no index to
+   * say it.
+   */
+  incomplete: number | null;
   /** Names of the files of the config that were restored; an archive need not have a setup.json. */
   config: string[];
   /** Null where the part was not restored. */

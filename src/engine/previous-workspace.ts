@@ -32,23 +32,27 @@ export async function mountsIn(workspace: string): Promise<string[]> {
  * Why a workspace that was replaced is not removed although that was asked for: what is in it cannot be had back from anywhere. It is asked in the commit,
  * which no signal stops.
  *
- * @param options `mounts`: of {@link mountsIn}; `input`: the archive that is restored; `carried`: what goes from it into the new one
+ * @param options `mounts`: of {@link mountsIn}; `input`: the archive that is restored; `incomplete`: how many paths that one lacks; `carried`: what goes from the
+ *   workspace into the new one
  * @returns a sentence; null where it may go
  */
 export async function whyKept({
   workspace,
   mounts: [mount],
   input,
+  incomplete,
   carried,
 }: {
   workspace: string;
   mounts: readonly string[];
   input: string | Readable;
+  incomplete: number | null;
   carried: readonly Move[];
 }): Promise<string | null> {
   const because = (why: string) => `the previous workspace ${workspace} is not removed: ${why}`;
   if (typeof input === 'string' && below(await realPath(input), workspace) !== null)
     return because('the archive itself lies in it');
+  if (incomplete) return because('the archive is incomplete, and what it lacks may be there');
   if (mount !== undefined) return because(`a file system is mounted at ${mount}`);
   const carriedOver = new Set(carried.map(({ to }) => to));
   for await (const history of historiesIn(Buffer.from(workspace))) {

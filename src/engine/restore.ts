@@ -29,6 +29,7 @@ import {
 } from './archive/index.js';
 import { findCarriedOver } from './carry-over.js';
 import { commit, inodeOf, unused } from './commit.js';
+import { incompleteOf } from './contents.js';
 import {
   type ClusterLease,
   databaseExists,
@@ -119,6 +120,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 interface Staged {
   relocation: Relocation;
   extraction: Extraction;
+  /** How many paths the archive lacks; null where it does not say. */
+  incomplete: number | null;
   directories: number;
   links: number;
   /** The new tree; null where none is restored. */
@@ -221,7 +224,9 @@ class RestoreRun {
       }
       const files = real && parts.has('config') ? await this.#stageConfig(relocation) : [];
       const { directories, links } = deferred;
-      return { relocation, extraction, directories, links, tree, files, database };
+      const { handle, members, manifest } = this.#archive;
+      const incomplete = incompleteOf({ fd: handle.fd, members, manifest });
+      return { relocation, extraction, incomplete, directories, links, tree, files, database };
     } finally {
       ledger.close();
       deferred.close();
@@ -236,7 +241,7 @@ class RestoreRun {
     const { renames, carried } = await this.#moves(judgement, staged, started);
     this.#carriedOver = carried.length;
     const { workspace } = judgement;
-    const kept = staged.tree === null ? null : await this.#lookAtPrevious(workspace, carried);
+    const kept = staged.tree === null ? null : await this.#lookAtPrevious(workspace, staged, carried);
     const databases = this.#swapNames(staged, started);
     const journal: Journal = {
       version: 1,
@@ -282,7 +287,8 @@ class RestoreRun {
       for (const one of judgement.inTheWay) {
         // A file of the config that the archive does not have stays.
         if (isConfigFile(one.what, home) && !brought.has(one.what)) continue;
-        if (discards) this.#discarded.push(one.what);
+        const isKept = staged.incomplete && one.what === judgement.workspace;
+        if (discards && !isKept) this.#discarded.push(one.what);
         else this.#previous.push(one);
       }
     }
@@ -291,6 +297,7 @@ class RestoreRun {
       manifest: this.#archive.manifest,
       home,
       parts: RESTORE_PARTS.filter((part) => parts.has(part)),
+      incomplete: staged.incomplete,
       config,
       workspace: parts.has('workspace')
         ? { path: judgement.workspace, files, directories: staged.directories, links: staged.links, bytes }
@@ -453,13 +460,13 @@ class RestoreRun {
   }
 
   /** Looks at the workspace that is about to go aside. @returns why it is kept there although it was to be removed; null where nothing speaks against that */
-  async #lookAtPrevious(workspace: string, carried: readonly Move[]): Promise<string | null> {
+  async #lookAtPrevious(workspace: string, { incomplete }: Staged, carried: readonly Move[]): Promise<string | null> {
     const mounts = await mountsIn(workspace);
     for (const mount of mounts) {
       this.#note(`the file system mounted at ${mount} goes aside with the workspace`);
     }
-    const { options } = this.request;
-    return options.discardPrevious === true ? whyKept({ workspace, mounts, input: options.input, carried }) : null;
+    const { input, discardPrevious } = this.request.options;
+    return discardPrevious === true ? whyKept({ workspace, mounts, input, incomplete, carried }) : null;
   }
 
   /** Sorts what was replaced by whether it is there still, as far as that can be told, and adds the database: an empty one is gone unasked. */

@@ -82,6 +82,15 @@ What was replaced is kept as listed; removing it frees the space (--discard-prev
     expect(stdout).not.toContain('adapted');
   });
 
+  test('of an archive that is incomplete', async () => {
+    const { stdout } = await told(restored({ incomplete: 2, carriedOver: 1 }));
+    expect(stdout).toContain(`
+  workspace  /home/bob/leoflow: 50,120 files, 3,210 directories, 1 link, 1.72 GB
+             incomplete, as it was backed up: 2 paths are missing from the archive, or changed while being read
+             carried over from the previous one: 1 directory (.git, .venv …)
+`);
+  });
+
   test('of one that has removed what it replaced', async () => {
     const { stdout } = await told(restored({ discarded: ['/home/bob/leoflow', 'database leoflow_dev'] }));
     expect(stdout).toContain(`

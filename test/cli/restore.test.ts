@@ -96,6 +96,7 @@ describe('with --force', () => {
       manifest: { manifest_version: 1, schema_version: 15 },
       home: install.home,
       parts: ['config', 'workspace', 'datastore'],
+      incomplete: 0,
       config: ['config.yaml', 'setup.json'],
       workspace: { path: install.workspace, files: 1, directories: 2, links: 0, bytes: 15 },
       datastore: { cluster: 'running', inPlace: false },
@@ -111,7 +112,7 @@ describe('with --force', () => {
       status: 0,
     });
     const fields =
-      'carriedOver changes command config datastore discarded dryRun durationMs format home manifest parts previous status type workers workspace';
+      'carriedOver changes command config datastore discarded dryRun durationMs format home incomplete manifest parts previous status type workers workspace';
     expect(Object.keys(last).sort()).toEqual(fields.split(' '));
   });
 

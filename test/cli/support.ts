@@ -118,6 +118,7 @@ export function restored(part: Partial<RestoreResult> = {}): RestoreResult {
     manifest: result().manifest,
     home: '/home/bob/.leoflow',
     parts: ['config', 'workspace', 'datastore'],
+    incomplete: 0,
     config: ['config.yaml', 'setup.json'],
     workspace: { path: '/home/bob/leoflow', files: 50_120, directories: 3210, links: 1, bytes: 1_720_000_000 },
     datastore: {

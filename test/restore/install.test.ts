@@ -97,6 +97,7 @@ describe('the install of somebody else, on another machine', () => {
       manifest: JSON.parse(execFileSync('tar', ['xzOf', REFERENCE, 'MANIFEST.json'], { encoding: 'utf8' })),
       home,
       parts: ['config', 'workspace', 'datastore'],
+      incomplete: null,
       config: ['config.yaml', 'setup.json'],
       workspace: { path: `${base}/leoflow`, files: 7, directories: 0, links: 0, bytes: 300_096 },
       datastore: {

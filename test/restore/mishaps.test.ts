@@ -17,7 +17,7 @@ import type { RestoreEvent } from '../../src/index.js';
 import { untar } from '../support/archive.js';
 import { startCluster } from '../support/postgres.js';
 import { isRoot, look } from '../support/tree.js';
-import { COMMIT, type Fault, recover, restore, runRecovery, runRestore } from './faults.js';
+import { backup, COMMIT, type Fault, recover, restore, runRecovery, runRestore } from './faults.js';
 import { Trial } from './trial.js';
 
 let trial: Trial;
@@ -121,10 +121,9 @@ describe('a workspace that is a mount point', () => {
 
 describe('a previous workspace that was to be removed', () => {
   /** Restores the other version, and says what became of the previous workspace, which is then removed. */
-  async function previousOf(input: string) {
+  async function previousOf(input: string, target = trial.other) {
     const notes: string[] = [];
-    const target = trial.other;
-    const { previous, discarded } = await restore({
+    const { previous, discarded, incomplete } = await restore({
       ...trial.request(target),
       input,
       onEvent: (event: RestoreEvent) => event.type === 'note' && notes.push(event.message),
@@ -137,7 +136,7 @@ describe('a previous workspace that was to be removed', () => {
       stdio: 'ignore',
     });
     await trial.completed(target);
-    return { notes, kept: [...kept.keys()] };
+    return { notes, kept: [...kept.keys()], incomplete };
   }
 
   test('is kept where the archive lies in it', async () => {
@@ -147,6 +146,23 @@ describe('a previous workspace that was to be removed', () => {
     const { notes, kept } = await previousOf(input);
     expect(notes).toEqual([`the previous workspace ${workspace} is not removed: the archive itself lies in it`]);
     expect(kept).toContain('snap.tar.gz');
+  });
+
+  test('is kept where the archive is incomplete: what it lacks is there', async () => {
+    const { home, out, workspace } = trial.install;
+    const name = Buffer.concat([Buffer.from(`${workspace}/caf`), Buffer.from([0xe9])]);
+    writeFileSync(name, 'the only copy');
+    const input = join(out, 'incomplete.tar.gz');
+    expect(await backup({ home, output: input })).toMatchObject({ incomplete: true });
+    const dry = await restore({ ...trial.request(trial.now), input, dryRun: true });
+    expect(dry).toMatchObject({ incomplete: 1, previous: [{ what: workspace, where: workspace }] });
+    expect(dry.discarded).not.toContain(workspace);
+    const { notes, kept, incomplete } = await previousOf(input, trial.now);
+    expect(incomplete).toBe(1);
+    expect(notes).toEqual([
+      `the previous workspace ${workspace} is not removed: the archive is incomplete, and what it lacks may be there`,
+    ]);
+    expect(kept).toContain('bytes:caf\xe9');
   });
 
   test('is kept where commits that are on no remote would go with it', async () => {

@@ -4,6 +4,7 @@
 import type { ConfigChange, RestorePhase, RestoreResult } from '../../index.js';
 import { formatDirectories, printable } from '../format.js';
 import type { Colours } from '../streams.js';
+import { incompleteText } from './left-out.js';
 import { startCommand } from './start-command.js';
 import { dumpText, rowsOf, tableLines, timeText, treeText, versionText } from './table.js';
 import { type PhaseWords, STOPPING, type SummaryStyle, type View } from './view.js';
@@ -60,7 +61,7 @@ function summaryLines(result: RestoreResult, { colours, verbose, phases }: Summa
     ]),
     ...rowsOf('config', result.config.length > 0 ? [`${printable(result.home)}: ${result.config.join(', ')}`] : []),
     ...rowsOf('adapted', result.changes.flatMap(changeTexts)),
-    ...rowsOf('workspace', workspaceTexts(result)),
+    ...rowsOf('workspace', workspaceTexts(result, colours)),
     ...rowsOf('datastore', datastoreTexts(result)),
     ...rowsOf('untouched', untouchedTexts(result)),
     ...rowsOf(result.dryRun ? 'replaces' : 'previous', previousTexts(result)),
@@ -87,9 +88,10 @@ function changeTexts({ file, key, from, to }: ConfigChange): string[] {
   return old.length + now.length < CHANGE_WIDTH ? [`${old} ${now}`] : [old, `  ${now}`];
 }
 
-function workspaceTexts({ workspace, carriedOver }: RestoreResult): string[] {
+function workspaceTexts({ workspace, incomplete, carriedOver }: RestoreResult, colours: Colours): string[] {
   if (workspace === null) return [];
   const texts = [treeText(workspace, workspace.links)];
+  if (incomplete) texts.push(colours.yellow(`incomplete, as it was backed up: ${incompleteText(incomplete)}`));
   if (carriedOver > 0) {
     texts.push(`carried over from the previous one: ${formatDirectories(carriedOver)} (.git, .venv …)`);
   }
