@@ -66,7 +66,7 @@ export {
   syncDirectory,
   writeAll,
 } from './output.js';
-export { release, releaseBuffers } from './release.js';
+export { isOwn, release, releaseBuffers } from './release.js';
 export { removeTree } from './remove-tree.js';
 export { SpareBuffers } from './spare-buffers.js';
 export { Spool } from './spool.js';

@@ -6,15 +6,23 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 
-/** Smaller ones may lie in one that Node.js shares among many (`Buffer.poolSize`), and are not worth it. */
+/** Smaller ones are not worth it. */
 const LEAST_BYTES = 64 << 10;
+
+/**
+ * Whether a buffer may be sent away. Small ones, those that zlib makes among them, can lie in one that Node.js shares among many, and sending that throws
+ * (since Node.js 21). How large it is changes with the version.
+ */
+export function isOwn(buffer: ArrayBufferLike): buffer is ArrayBuffer {
+  return buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize;
+}
 
 const { port1: nowhere } = new MessageChannel();
 nowhere.close();
 
 /** Gives back what a view shows a part of. Nobody may use it any more: every view of it is empty from now on. */
 export function release({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= LEAST_BYTES) releaseBuffers([buffer]);
+  if (isOwn(buffer) && buffer.byteLength >= LEAST_BYTES) releaseBuffers([buffer]);
 }
 
 /** Gives back buffers that nobody shares. */
