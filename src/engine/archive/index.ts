@@ -14,9 +14,9 @@ export { hardLinkTarget, type Place, placeOf, placeOfEntry, quoted, type Role, u
 export {
   entryLine,
   type IndexLine,
-  incompleteLine,
-  leftOutLine,
+  lastLines,
   MAX_INDEX_LINE,
+  MAX_LAST_LINES,
   memberLine,
   parseIndexLine,
 } from './index-lines.js';
