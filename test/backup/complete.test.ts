@@ -415,6 +415,18 @@ describe('what cannot go in is reported, and the status is 3', () => {
     expect(lastJson(stdout.toString())).toMatchObject({ warnings: [], incomplete: false });
   });
 
+  test('a file that may not be looked at, and is called as a directory that is left out', async () => {
+    const { workspace, names, warnings } = await incomplete((workspace) => {
+      put(join(workspace, 'listed only', 'node_modules', 'inside'));
+      put(join(workspace, 'listed only', 'venv'));
+      chmodSync(join(workspace, 'listed only'), 0o400);
+    });
+    expect(names).toEqual(['', 'listed only/']);
+    expect(warnings.map(({ code, path }) => ({ code, path }))).toEqual([
+      { code: 'unreadable', path: join(workspace, 'listed only', 'venv') },
+    ]);
+  });
+
   test('a .leoflowignore that may not be read', async () => {
     const { workspace, names, warnings } = await incomplete((workspace) => {
       put(join(workspace, '.leoflowignore'), 'x\n');
