@@ -10,7 +10,16 @@ export {
   encodeEntries,
   encodeFileHeader,
 } from './entries.js';
-export { hardLinkTarget, type Place, placeOf, placeOfEntry, quoted, type Role, unsafe } from './entry-place.js';
+export {
+  hardLinkTarget,
+  isNameTooLong,
+  type Place,
+  placeOf,
+  placeOfEntry,
+  quoted,
+  type Role,
+  unsafe,
+} from './entry-place.js';
 export {
   entryLine,
   type IndexLine,

@@ -7,7 +7,7 @@
  */
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { pathOrder } from '../archive/index.js';
+import { isNameTooLong, pathOrder } from '../archive/index.js';
 import { systemErrorCode, systemErrorText } from '../errors.js';
 import type { Warning } from '../events.js';
 import { type EntryRow, tableOf } from './entry-table.js';
@@ -81,6 +81,10 @@ class Scan {
         const rule = this.#exclusion.judge(path, stats.isDirectory(), ignores);
         if (rule !== null) {
           this.#count(rule, stats.isDirectory());
+          return null;
+        }
+        if (isNameTooLong(path)) {
+          this.#warn('unreadable', path, 'its name has more than 255 bytes, which no restore takes, it is left out');
           return null;
         }
         const kind = stats.isFile()
