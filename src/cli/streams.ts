@@ -60,7 +60,8 @@ export function surviveWriteErrors(stream: TextStream): void {
 
 /** Resolves when a stream takes more: at once, when its reader has taken what waits for it, or when that one is gone. */
 export async function drained(stream: TextStream): Promise<void> {
-  if (stream.writableNeedDrain) await once(stream, 'drain').catch(() => undefined);
+  // Once its reader is gone nothing waits for it any more, but standard output, which no error closes, says for ever that something does.
+  if (stream.writableNeedDrain && stream.writableLength > 0) await once(stream, 'drain').catch(() => undefined);
 }
 
 /** Watching for the reader of a stream going away, until {@link ReaderWatch.stop}. */

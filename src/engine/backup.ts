@@ -32,8 +32,7 @@ import {
   encodeFileHeader,
   encodeManifest,
   entryLine,
-  incompleteLine,
-  leftOutLine,
+  lastLines,
   MANIFEST_VERSION,
   type Manifest,
   memberLine,
@@ -229,7 +228,7 @@ class BackupRun {
     await this.#addToIndex(entryLine(dumpHeader));
     await this.#splice(dumpHeader, dump);
     emit({ type: 'phase', phase: 'checksums' });
-    await index.write(Buffer.from(this.#indexEnd()));
+    await index.write(Buffer.from(lastLines(this.#packed().leftOut, this.#incomplete)));
     await checksums.write(Buffer.from(checksumLine(await index.end(), ENTRY.index)));
     await this.#splice(this.#spooledHeader(ENTRY.index, index), index);
     await checksums.end();
@@ -345,12 +344,6 @@ class BackupRun {
   /** Adds the lines of the entries that begin in the member that is written next. */
   async #addToIndex(lines: string): Promise<void> {
     await this.#open().index.write(Buffer.from(memberLine(this.#context.output.size) + lines));
-  }
-
-  /** What the index ends with, once the whole workspace is packed: what was left out, and what is missing. */
-  #indexEnd(): string {
-    const leftOut = this.#packed().leftOut.map(leftOutLine).join('');
-    return this.#incomplete > 0 ? leftOut + incompleteLine(this.#incomplete) : leftOut;
   }
 
   /** The header of an entry that was spooled, once it is complete. */

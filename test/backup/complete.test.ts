@@ -314,6 +314,25 @@ describe('a directory that is listed oddly', () => {
   });
 });
 
+test('a name that the system takes, and no restore does, is left out and told', async () => {
+  const { home, workspace, dsn } = install.another();
+  put(join(workspace, 'long'), 'x');
+  put(join(workspace, 'other'), 'x');
+  const [output, name] = [join(install.out, 'long-name.tar.gz'), '名'.repeat(86)];
+  const hook = new URL('../support/long-name.mjs', import.meta.url).href;
+  const { status, stdout } = await leoflow(['lite', 'backup', '--json', '--home', home, '--dsn', dsn, '-o', output], {
+    env: { NODE_OPTIONS: `--import=${hook}`, LONG_NAME: name },
+  });
+  const message = 'its name has more than 255 bytes, which no restore takes, it is left out';
+  expect(lastJson(stdout.toString())).toMatchObject({
+    warnings: [{ code: 'unreadable', path: join(workspace, name), message, incomplete: true }],
+  });
+  expect(status).toBe(3);
+  expect((await verify({ archives: [output], workers: 2 })).verdicts).toMatchObject([
+    { verdict: 'good', incomplete: 1 },
+  ]);
+});
+
 describe('what cannot go in is reported, and the status is 3', () => {
   /** Runs the command on a workspace, under file modes, and expects an archive that lacks something. */
   async function incomplete(grow: (workspace: string) => void) {
@@ -413,6 +432,18 @@ describe('what cannot go in is reported, and the status is 3', () => {
     chmodSync(join(workspace, 'listed only'), 0o755);
     expect(status).toBe(0);
     expect(lastJson(stdout.toString())).toMatchObject({ warnings: [], incomplete: false });
+  });
+
+  test('a file that may not be looked at, and is called as a directory that is left out', async () => {
+    const { workspace, names, warnings } = await incomplete((workspace) => {
+      put(join(workspace, 'listed only', 'node_modules', 'inside'));
+      put(join(workspace, 'listed only', 'venv'));
+      chmodSync(join(workspace, 'listed only'), 0o400);
+    });
+    expect(names).toEqual(['', 'listed only/']);
+    expect(warnings.map(({ code, path }) => ({ code, path }))).toEqual([
+      { code: 'unreadable', path: join(workspace, 'listed only', 'venv') },
+    ]);
   });
 
   test('a .leoflowignore that may not be read', async () => {

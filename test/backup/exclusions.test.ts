@@ -216,6 +216,7 @@ describe('no pattern brings back', () => {
       // Of another machine, so that nobody can say whether it is still needed.
       put(join(inside, '.dags.leoflow-0badf00d-7-0badf00d-1.partial', 'staged.py'));
       put(join(inside, '.dags.partial'));
+      writeFileSync(join(inside, 'dags.extract.restore-journal.json'), JSON.stringify(state));
       const json = await startBackup(install, [
         ...[...argv('snap.tar.gz'), '--dsn', install.cluster.urlOf('other')],
         ...['--exclude', '!*', '--json'],
@@ -227,7 +228,7 @@ describe('no pattern brings back', () => {
         'workspace/inside/.dags.partial',
       ]);
       expect(lastJson(json.stdout.toString()).leftOut).toEqual([
-        { rule: 'temporary files of backups and restores', directories: 1, files: 2 },
+        { rule: 'temporary files of backups and restores', directories: 1, files: 3 },
         { rule: 'the Leoflow home', directories: 1, files: 0 },
         { rule: 'the archive itself', directories: 0, files: 1 },
         { rule: 'the journal of a restore', directories: 0, files: 1 },

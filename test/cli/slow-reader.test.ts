@@ -13,8 +13,8 @@ import { LEOFLOW, surroundings } from './support.js';
 const ENTRIES = 60_000;
 
 let shelf: Shelf;
-/** One with many entries, whose index is read in small pieces, and one with hardly any. */
-let [many, few] = ['', ''];
+/** One with many entries, whose index is read in small pieces, one with hardly any, and one without the first half of the many. */
+let [many, few, half] = ['', '', ''];
 beforeAll(() => {
   shelf = new Shelf();
   const files = Array.from({ length: ENTRIES }, (_, n) =>
@@ -22,7 +22,9 @@ beforeAll(() => {
   );
   const blocks = Array.from({ length: ENTRIES / 1000 }, (_, at) => files.slice(at * 1000, (at + 1) * 1000));
   const workspace = [[directory('workspace/')], ...blocks];
+  const [root = [], ...rest] = workspace;
   many = shelf.put(Buffer.concat(withIndex({ workspace, step: 64 << 10 })), 'many');
+  half = shelf.put(Buffer.concat(withIndex({ workspace: [root, ...rest.slice(rest.length / 2)] })), 'half');
   few = shelf.put(Buffer.concat(withIndex({ workspace: [[directory('workspace/')]] })), 'few');
 });
 afterAll(() => shelf?.remove());
@@ -137,8 +139,9 @@ describe('a reader that has stopped reading', () => {
     if (!argv().includes('--json')) expect(said()).toContain('interrupted by SIGINT');
   });
 
-  test('and goes away lets both end', async () => {
-    for (const argv of [['list', many], diffed()]) {
+  test('and goes away lets both end, also where there is nothing more to tell', async () => {
+    const untold = ['diff', '--only', 'workspace', many, half];
+    for (const argv of [['list', many], diffed(), untold, [...untold, '--json']]) {
       const { child } = await stalled(...argv);
       const ended = once(child, 'exit');
       child.stdout.destroy();

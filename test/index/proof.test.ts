@@ -1,5 +1,6 @@
 /** Whoever reads all of an archive finds an index out that does not say what is in it; one that says the same in other words is taken. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lastLines } from '../../src/engine/archive/index.js';
 import {
   checksumOf,
   directory,
@@ -160,6 +161,18 @@ describe('an index that tells the truth', () => {
 
   test('with more rules than are looked at as they pass', () =>
     good(archive({ index: (right) => right + '{"out":".git","d":1,"f":0}\n'.repeat(60_000) })));
+
+  test('with as many rules as there are, of an archive that is not complete: no more lines than anybody takes', async () => {
+    const rules = Array.from({ length: 100_001 }, (_, n) => ({
+      rule: `x (${n}/.leoflowignore)`,
+      directories: 0,
+      files: 1,
+    }));
+    const bytes = archive({ index: (right) => right + lastLines(rules, 3) });
+    await good(bytes);
+    const { contents } = await listed.contents(bytes);
+    expect(contents).toMatchObject({ incomplete: 3, leftOut: rules.slice(0, 1000) });
+  });
 
   test('with keys in another order, with spaces, escaped', async () => {
     await good(archive({ index: (right) => right.replace(/"n":("[^"]*"),"k":("[^"]*")/g, '"k":$2, "n" : $1') }));

@@ -32,7 +32,7 @@ const A_KIND: Record<TarKind, string> = {
   hardlink: 'a hard link',
   special: 'a device or a FIFO',
 };
-/** NAME_MAX and PATH_MAX of every file system a workspace can have come from. */
+/** NAME_MAX and PATH_MAX, in bytes. */
 const NAME_BYTES = 255;
 const PATH_BYTES = 4095;
 /** What JSON leaves as it is: the other control characters, ends of lines, and what turns the direction of text around. */
@@ -68,6 +68,13 @@ export function placeOfEntry({ name, kind }: Pick<TarHeader, 'name' | 'kind'>): 
   if ((place.type === 'known' || path === ENTRY.index) && kind !== 'file')
     throw unsafe(`${quoted(name)} is ${A_KIND[kind]}, not a file`);
   return place;
+}
+
+/** Whether a path ends in a name that is longer than any that is taken here: some file systems count the characters of names, and not their bytes. */
+export function isNameTooLong(path: string): boolean {
+  const start = path.lastIndexOf('/') + 1;
+  // No character has more than three bytes for each of its units.
+  return path.length - start > NAME_BYTES / 3 && Buffer.byteLength(path.slice(start)) > NAME_BYTES;
 }
 
 /** Whether the target of a hard link is something in the workspace. @returns its path there @throws ARCHIVE_UNSAFE */

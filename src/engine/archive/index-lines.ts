@@ -9,6 +9,9 @@ import type { EntryHeader, EntryKind } from './entries.js';
 /** The longest line: a name and a link target of PATH_MAX bytes, every one of them escaped as `\u0000`, and room for the rest. */
 export const MAX_INDEX_LINE = 64 << 10;
 
+/** Lines behind those of the entries: nobody has more rules than this, and without a limit they could go on forever. */
+export const MAX_LAST_LINES = 100_000;
+
 const LETTER: Record<EntryKind, string> = { file: 'f', directory: 'd', symlink: 'l' };
 const KIND_OF = new Map<unknown, EntryKind>(
   Object.entries(LETTER).map(([kind, letter]) => [letter, kind as EntryKind]),
@@ -25,15 +28,29 @@ export function entryLine({ name, kind, mode, mtime, size, linkname }: EntryHead
   return `{"n":${JSON.stringify(name)},"k":"${LETTER[kind]}","m":${mode},"t":${mtime}${more}}\n`;
 }
 
+/**
+ * The lines behind those of the entries, no more of them than a reader takes.
+ *
+ * @param leftOut what rules left out, most first
+ * @param incomplete how many paths are missing from the archive, or in it in a state that they never had
+ */
+export function lastLines(leftOut: readonly Exclusion[], incomplete: number): string {
+  const rules = leftOut
+    .slice(0, MAX_LAST_LINES - 1)
+    .map(leftOutLine)
+    .join('');
+  return incomplete > 0 ? rules + incompleteLine(incomplete) : rules;
+}
+
 /** The line of a rule that left something out. */
-export function leftOutLine({ rule, directories, files }: Exclusion): string {
+function leftOutLine({ rule, directories, files }: Exclusion): string {
   const line = `{"out":${JSON.stringify(rule)},"d":${directories},"f":${files}}\n`;
   // A pattern has no longest length; one like that is known by its beginning, too.
   return line.length <= MAX_INDEX_LINE ? line : leftOutLine({ rule: `${rule.slice(0, 200)}…`, directories, files });
 }
 
-/** The last line of an archive that is not complete. @param paths how many are missing from it, or in it in a state that they never had */
-export function incompleteLine(paths: number): string {
+/** The last line of an archive that is not complete. */
+function incompleteLine(paths: number): string {
   return `{"incomplete":${paths}}\n`;
 }
 

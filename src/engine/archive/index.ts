@@ -10,13 +10,22 @@ export {
   encodeEntries,
   encodeFileHeader,
 } from './entries.js';
-export { hardLinkTarget, type Place, placeOf, placeOfEntry, quoted, type Role, unsafe } from './entry-place.js';
+export {
+  hardLinkTarget,
+  isNameTooLong,
+  type Place,
+  placeOf,
+  placeOfEntry,
+  quoted,
+  type Role,
+  unsafe,
+} from './entry-place.js';
 export {
   entryLine,
   type IndexLine,
-  incompleteLine,
-  leftOutLine,
+  lastLines,
   MAX_INDEX_LINE,
+  MAX_LAST_LINES,
   memberLine,
   parseIndexLine,
 } from './index-lines.js';

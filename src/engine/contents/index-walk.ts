@@ -9,6 +9,7 @@ import {
   ENTRY,
   type IndexLine,
   MAX_BESIDE_NAMES,
+  MAX_LAST_LINES,
   type Member,
   padded,
   parseIndexLine,
@@ -24,8 +25,6 @@ import { isBelow } from '../workspace/index.js';
 
 /** Rules that are kept. */
 const LISTED_RULES = 1000;
-/** Lines that speak of no entry and no member: nobody has more rules than this, and without a limit they could go on forever. */
-const MAX_OTHER_LINES = 100_000;
 
 /** Takes the lines of an index, one after the other. */
 export class IndexWalk {
@@ -63,7 +62,7 @@ export class IndexWalk {
     }
     if (line.type === 'entry' || line.type === 'member') throw this.#wrong('stands behind those that end it');
     this.#otherLines += 1;
-    if (this.#otherLines > MAX_OTHER_LINES) throw this.#wrong('is one too many');
+    if (this.#otherLines > MAX_LAST_LINES) throw this.#wrong('is one too many');
     if (line.type === 'leftOut' && this.leftOut.length < LISTED_RULES) {
       const { rule, directories, files } = line;
       this.leftOut.push({ rule, directories, files });

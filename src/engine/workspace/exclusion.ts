@@ -27,6 +27,8 @@ const BUILT_IN_DIRECTORIES: ReadonlySet<string> = new Set([
 
 /** Archives and stagings that are not complete, and locks: of this program, by their names, whoever writes them or has left them. */
 const TEMPORARIES = 'temporary files of backups and restores';
+/** What the name of the journal of an extraction ends in: it lies beside the directory that is extracted to, or in it. */
+const EXTRACT_JOURNAL = '.extract.restore-journal.json';
 
 /** The rules of one backup; plain data, so that it can be sent to workers. */
 export interface ExclusionRules {
@@ -72,7 +74,7 @@ export class Exclusion {
     if (isBuiltInExclusion(name, directory)) return name;
     const exact = this.#paths.get(path);
     if (exact !== undefined) return exact;
-    if (isTemporaryName(name)) return TEMPORARIES;
+    if (isTemporaryName(name) || name.endsWith(EXTRACT_JOURNAL)) return TEMPORARIES;
     if (this.#options !== null) {
       const { ignored, unignored, rule } = testBelowKept(this.#options, path, directory);
       if (ignored) return `${rule?.pattern} (--exclude)`;

@@ -6,8 +6,8 @@
  * something to do, and no answer is large.
  */
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathOrder } from '../archive/index.js';
+import { basename, join } from 'node:path';
+import { isNameTooLong, pathOrder } from '../archive/index.js';
 import { systemErrorCode, systemErrorText } from '../errors.js';
 import type { Warning } from '../events.js';
 import { type EntryRow, tableOf } from './entry-table.js';
@@ -83,6 +83,10 @@ class Scan {
           this.#count(rule, stats.isDirectory());
           return null;
         }
+        if (isNameTooLong(path)) {
+          this.#warn('unreadable', path, 'its name has more than 255 bytes, which no restore takes, it is left out');
+          return null;
+        }
         const kind = stats.isFile()
           ? 'file'
           : stats.isDirectory()
@@ -145,14 +149,30 @@ class Scan {
     try {
       return lstatSync(join(this.#root, path), { bigint: true });
     } catch (error) {
-      // What would have been left out, as a directory or as whatever it was, is not missing: a `__pycache__` that comes and goes, a mount that hangs.
-      for (const directory of [true, false]) {
-        const rule = this.#exclusion.judge(path, directory, ignores);
-        if (rule === null) continue;
-        this.#count(rule, directory);
-        return null;
-      }
-      this.#missing(path, error);
+      if (!this.#leavesOutUnseen(path, ignores, error)) this.#missing(path, error);
+      return null;
+    }
+  }
+
+  /** Whether a rule leaves out what cannot be looked at, a `__pycache__` that comes and goes, a mount that hangs: it is counted, and not missing. */
+  #leavesOutUnseen(path: string, ignores: IgnoreChain | null, error: unknown): boolean {
+    const [asDirectory, asOther] = [true, false].map((directory) => this.#exclusion.judge(path, directory, ignores));
+    let directory: boolean | null = asDirectory !== null;
+    // What has gone was one or the other. Of what is there its directory knows: a file that is called `venv` is left out by no rule.
+    if (systemErrorCode(error) !== 'ENOENT' && (asDirectory === null) !== (asOther === null))
+      directory = this.#isListedAsDirectory(path);
+    const rule = (directory ? asDirectory : asOther) ?? null;
+    if (directory === null || rule === null) return false;
+    this.#count(rule, directory);
+    return true;
+  }
+
+  /** Whether a path is a directory, as the one that it is in lists it; null where that does not say. */
+  #isListedAsDirectory(path: string): boolean | null {
+    try {
+      const listed = readdirSync(join(this.#root, parent(path)), { withFileTypes: true });
+      return listed.find(({ name }) => name === basename(path))?.isDirectory() ?? null;
+    } catch {
       return null;
     }
   }
