@@ -7,15 +7,23 @@ import type { Readable } from 'node:stream';
 import { SnapshotError } from './errors.js';
 import { below, judgeWorkspace } from './install/index.js';
 import type { Move } from './journal.js';
+import { type Judgement, requireUnused } from './judgement.js';
 import { onlyHere } from './lite/only-here.js';
 import { mountPoints } from './lite/removable.js';
+import type { RestoreOptions } from './options.js';
 import { realPath } from './real-path.js';
 
 const SLASH = Buffer.from('/');
 const HISTORIES: ReadonlySet<string> = new Set(['.git', '.hg']);
 
-/** Something may have come there while the restore was being staged: nobody was asked about that. @throws INSTALL_EXISTS */
-export async function requireStillFree(workspace: string): Promise<void> {
+/** Something may have come there while the restore was being staged: nobody was asked about that. @throws INSTALL_EXISTS, WORKSPACE_UNSAFE */
+export async function requireStillFree(
+  { workspace, isChosen }: Pick<Judgement, 'workspace' | 'isChosen'>,
+  { force }: Pick<RestoreOptions, 'force'>,
+): Promise<void> {
+  // Whoever forces it has spoken of the install here, and not of a place that only the archive names.
+  if (!isChosen) await requireUnused(workspace);
+  if (force === true) return;
   const finding = await judgeWorkspace(workspace);
   if (finding === null) return;
   throw new SnapshotError('INSTALL_EXISTS', `something came into the way of the restore meanwhile: ${finding}`, {

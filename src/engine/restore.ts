@@ -232,7 +232,7 @@ class RestoreRun {
   async commit(judgement: Judgement, staged: Staged): Promise<void> {
     const { home, options } = this.request;
     const started = new Date();
-    if (staged.tree !== null && options.force !== true) await requireStillFree(judgement.workspace);
+    if (staged.tree !== null) await requireStillFree(judgement, options);
     const { renames, carried } = await this.#moves(judgement, staged, started);
     this.#carriedOver = carried.length;
     const { workspace } = judgement;
