@@ -468,7 +468,8 @@ class RestoreRun {
     const replaced = this.#previous;
     this.#previous = [];
     for (const one of replaced) {
-      if (discards && (await inodeOf(one.where)) === null) this.#discarded.push(one.what);
+      // Where that cannot be told, it counts as there.
+      if (discards && (await inodeOf(one.where).catch(() => '')) === null) this.#discarded.push(one.what);
       else this.#previous.push(one);
     }
     if (this.#cluster === null || databases === null || databases.previous === null) return;
