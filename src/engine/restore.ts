@@ -454,7 +454,7 @@ class RestoreRun {
 
   /** Looks at the workspace that is about to go aside. @returns why it is kept there although it was to be removed; null where nothing speaks against that */
   async #lookAtPrevious(workspace: string, carried: readonly Move[]): Promise<string | null> {
-    const mounts = await mountsIn(workspace);
+    const mounts = await mountsIn(workspace, carried);
     for (const mount of mounts) {
       this.#note(`the file system mounted at ${mount} goes aside with the workspace`);
     }
