@@ -214,6 +214,22 @@ describe('the install of somebody else, on another machine', () => {
     expect(readdirSync(workspace)).toEqual(['mine']);
   });
 
+  test('replaces a directory whose path would be too long where the new one is staged', async () => {
+    const workspace = join(place.base, 'leoflow');
+    // The longest path there can be, less one that stands for the staging's own.
+    const room = 4085 - `${place.base}/.leoflow.leoflow-01234567-0123456-01234567-1.partial/workspace/`.length;
+    const deep = Array.from({ length: 20 }, () => 'd'.repeat(199))
+      .join('/')
+      .slice(0, room);
+    const input = repacked(join(place.base, 'x.tar.gz'), (tree) =>
+      mkdirSync(join(tree, 'workspace', deep), { recursive: true }),
+    );
+    mkdirSync(join(workspace, deep, 'c'.repeat(40)), { recursive: true });
+    const { previous } = await restore({ ...filesOnly(), input, workspace, force: true });
+    expect(previous).toMatchObject([{ what: workspace }]);
+    expect(existsSync(join(workspace, deep))).toBe(true);
+  });
+
   test('and a dry run names no file as replaced that the archive does not have', async () => {
     setUp(place);
     const input = repacked(join(place.base, 'x.tar.gz'), (tree) => rmSync(join(tree, 'setup.json')));
