@@ -11,6 +11,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -231,6 +232,29 @@ describe('a previous workspace that was to be removed', () => {
     expect(readdirSync(join(where, name, 'repo'))).toEqual(['.git']);
     execFileSync('sh', ['-c', 'chmod -R u+rwX "$1"; rm -r "$1"', 'sh', where]);
     await trial.unchanged();
+  });
+
+  test('is listed as kept where nobody can see any more what is there: the restore is done', async () => {
+    const { workspace, home, base, archives } = trial.install;
+    const input = join(workspace, 'snap.tar.gz');
+    const target = trial.other;
+    execFileSync('cp', [archives[target], input]);
+    const onEvent = (event: RestoreEvent) => {
+      // The first thing behind the commit.
+      if (event.type !== 'note' || !event.message.startsWith('the previous workspace')) return;
+      renameSync(base, `${base}.aside`);
+      symlinkSync(base, base);
+    };
+    try {
+      const { previous } = await restore({ ...trial.request(target), input, onEvent });
+      const files = [workspace, join(home, 'config.yaml'), join(home, 'setup.json')];
+      expect(previous.map(({ what }) => what)).toEqual([...files, 'database leoflow_dev']);
+    } finally {
+      rmSync(base);
+      renameSync(`${base}.aside`, base);
+    }
+    execFileSync('sh', ['-c', 'chmod -R u+rwX "$1"/flows.*; rm -r "$1"/flows.* "$1"/.*.partial', 'sh', base]);
+    await trial.completed(target);
   });
 
   if (isRoot)
