@@ -75,8 +75,11 @@ async function kindOf(path: string): Promise<'directory' | 'other' | 'nothing'> 
   return stats.isDirectory() ? 'directory' : 'other';
 }
 
-/** Of what is not there, or may not be looked into. Any other error must not pass for that: what is not carried over can be removed. */
+/**
+ * Of what is not there (nor can be, by a path as long as that of the staging), or may not be looked into. Any other error must not pass for that: what is not
+ * carried over can be removed.
+ */
 function nothingThere(error: unknown): never[] {
-  if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemErrorCode(error) ?? '')) return [];
+  if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EACCES'].includes(systemErrorCode(error) ?? '')) return [];
   throw error;
 }

@@ -34,6 +34,8 @@ export interface CommitSite {
   home: string;
   /** Null where the journal names no datastore. */
   cluster: ClusterLease | null;
+  /** How people go on where it was broken off; completes "…, then". Default: the command that recovers the home. */
+  goingOn?: string;
 }
 
 export interface CommitOptions {
@@ -203,12 +205,12 @@ function stepsOf({ renames }: Journal): { staged: ReadonlyMap<string, Rename>; a
  * @param instead the move of that
  * @throws RECOVERY_FAILED
  */
-async function requireNotLost({ home }: CommitSite, { from, to }: Rename, instead: Rename | undefined): Promise<void> {
+async function requireNotLost(site: CommitSite, { from, to }: Rename, instead: Rename | undefined): Promise<void> {
   if (await exists(to)) return;
   const there = await inodeOf(from);
   if (there !== null && there !== instead?.inode) return;
   throw new SnapshotError('RECOVERY_FAILED', `what was at ${from} is not there any more, nor at ${to}`, {
-    hint: `put it back under one of these names, then run: ${recoverCommand(home)}; where it is gone for good, remove ${await journalPath(home)} and restore again. Nothing was changed`,
+    hint: `put it back under one of these names, then ${goingOn(site)}; where it is gone for good, remove ${await journalPath(site.home)} and begin again. Nothing was changed`,
   });
 }
 
@@ -266,28 +268,32 @@ function leaseOf({ cluster }: CommitSite): ClusterLease {
   return cluster;
 }
 
+function goingOn({ home, goingOn = `run: ${recoverCommand(home)}` }: CommitSite): string {
+  return goingOn;
+}
+
 function wordsOf(error: unknown): string {
   return error instanceof SnapshotError ? error.message : systemErrorText(error);
 }
 
-function notAsLeft({ home }: CommitSite, from: string, to: string): SnapshotError {
+function notAsLeft(site: CommitSite, from: string, to: string): SnapshotError {
   return new SnapshotError('RECOVERY_FAILED', `cannot move ${to} back to ${from}: something is there again`, {
-    hint: `move it out of the way, then run: ${recoverCommand(home)}`,
+    hint: `move it out of the way, then ${goingOn(site)}`,
   });
 }
 
-function inDoubt({ home }: CommitSite, error: unknown, cause: unknown): SnapshotError {
+function inDoubt(site: CommitSite, error: unknown, cause: unknown): SnapshotError {
   const message = `the commit failed, and could not be undone: ${wordsOf(cause)}. It failed because ${wordsOf(error)}`;
   return new SnapshotError('RECOVERY_FAILED', message, {
-    hint: `see to what stands in the way, then run: ${recoverCommand(home)}`,
+    hint: `see to what stands in the way, then ${goingOn(site)}`,
     cause: error,
   });
 }
 
-function leftOver({ home }: CommitSite, errors: readonly unknown[]): SnapshotError {
+function leftOver(site: CommitSite, errors: readonly unknown[]): SnapshotError {
   const words = errors.map(wordsOf).join('; ');
   return new SnapshotError('RECOVERY_FAILED', `something is left over that could not be removed: ${words}`, {
-    hint: `remove it by hand, or see to what stands in the way and run: ${recoverCommand(home)}`,
+    hint: `remove it by hand, or see to what stands in the way and ${goingOn(site)}`,
     cause: errors[0],
   });
 }

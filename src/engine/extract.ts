@@ -84,6 +84,9 @@ interface Trees {
   beside: string;
 }
 
+/** What to do once nothing stands in the way of one that was broken off. */
+const GOING_ON = 'extract to the same directory again: it goes on where this one stopped';
+
 /** As many paths are told. */
 const PATHS_TOLD = 1000;
 
@@ -199,7 +202,7 @@ class ExtractRun {
   }
 
   get #site() {
-    return { home: `${this.#context.ground.site}.extract`, cluster: null };
+    return { home: `${this.#context.ground.site}.extract`, cluster: null, goingOn: GOING_ON };
   }
 
   /** The journal of an extraction to this place that was broken off. @throws RECOVERY_FAILED where it is something else */

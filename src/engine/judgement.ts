@@ -47,6 +47,8 @@ export interface Judgement {
   own: { config: Buffer | null; setup: Buffer | null };
   /** Where the workspace goes, as a real path; nothing need be there. */
   workspace: string;
+  /** Whether somebody here has named that place, and not the archive alone. */
+  isChosen: boolean;
   /** The datastore as it was found; what a dry run tells of it. */
   datastore: { source: string; cluster: ClusterLease['state']; inPlace: boolean };
   /** What a restore replaces, by its own name: paths, and `database …`. */
@@ -64,7 +66,7 @@ export async function judge(archive: OpenedArchive, request: RestoreRequest): Pr
   await judgeSchema(archive);
   judgeDump(archive, request);
   const own = await ownFiles(home);
-  const workspace = await judgePlace(archive, own, request);
+  const { workspace, isChosen } = await judgePlace(archive, own, request);
   const found = await judgeDatastore(archive, request, (state) => judgeInstall(request, workspace, state));
   const database = found.holds === 'absent' || found.holds === 'empty' ? null : `database ${found.liveDatabase}`;
   const inTheWay = await presentOf([
@@ -72,7 +74,7 @@ export async function judge(archive: OpenedArchive, request: RestoreRequest): Pr
     ...(parts.has('config') ? ['config.yaml', 'setup.json'].map((name) => join(home, name)) : []),
   ]);
   if (database !== null && parts.has('datastore')) inTheWay.push({ what: database, where: database });
-  return { own, workspace, datastore: found.datastore, inTheWay };
+  return { own, workspace, isChosen, datastore: found.datastore, inTheWay };
 }
 
 /** The config.yaml and setup.json that are here. @throws CONFIG_UNREADABLE */
@@ -88,27 +90,27 @@ export function judgeDump({ dump }: OpenedArchive, { parts }: RestoreRequest): v
 /**
  * Where the workspace goes, if it may go there.
  *
- * @returns its real path; nothing need be there
+ * @returns its real path; nothing need be there. `isChosen`: whether somebody here has named it, and not the archive alone
  * @throws WORKSPACE_UNREADABLE, WORKSPACE_UNSAFE, CONFIG_INVALID, STAGING_FULL
  */
 export async function judgePlace(
   archive: OpenedArchive,
   own: Judgement['own'],
   request: RestoreRequest,
-): Promise<string> {
+): Promise<Pick<Judgement, 'workspace' | 'isChosen'>> {
   const { options, home, parts } = request;
   const workspace = await placeOf(relocationOf(archive, archive, own, request).workspace);
+  const isChosen = options.workspace !== undefined || (await isOwnWorkspace(own, home, workspace));
   if (parts.has('workspace')) {
-    const chosen = options.workspace !== undefined || (await isOwnWorkspace(own, home, workspace));
-    refuseUnsafeWorkspace({ workspace, home: await placeOf(home), chosen, wasInHome: true });
-    if (!chosen) await requireUnused(workspace);
+    refuseUnsafeWorkspace({ workspace, home: await placeOf(home), chosen: isChosen, wasInHome: true });
+    if (!isChosen) await requireUnused(workspace);
     await judgeRoom(archive, workspace);
   }
-  return workspace;
+  return { workspace, isChosen };
 }
 
 /** Refuses to replace, on the word of an archive alone, a directory with anything of anybody's in it. @throws WORKSPACE_UNSAFE */
-async function requireUnused(workspace: string): Promise<void> {
+export async function requireUnused(workspace: string): Promise<void> {
   const finding = await judgeWorkspace(workspace);
   if (finding === null) return;
   throw new SnapshotError(

@@ -104,7 +104,7 @@ export async function outlookFor(
   await ask(() => refuseIfLocked(home));
   await ask(() => requireNothingUnfinished(home));
   const own = await ask(() => ownFiles(home));
-  const workspace = own === null ? null : await ask(() => judgePlace(archive, own, request));
+  const workspace = own === null ? null : await ask(async () => (await judgePlace(archive, own, request)).workspace);
   const search = datastoreSearch(home, { ...place, signal });
   await ask(() => requirePsqlWithRestrict({ home, pgBin, signal }));
   const found = await ask(() => inspectCluster(search));

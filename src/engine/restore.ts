@@ -237,7 +237,7 @@ class RestoreRun {
   async commit(judgement: Judgement, staged: Staged): Promise<void> {
     const { home, options } = this.request;
     const started = new Date();
-    if (staged.tree !== null && options.force !== true) await requireStillFree(judgement.workspace);
+    if (staged.tree !== null) await requireStillFree(judgement, options);
     const { renames, carried } = await this.#moves(judgement, staged, started);
     this.#carriedOver = carried.length;
     const { workspace } = judgement;
@@ -461,7 +461,7 @@ class RestoreRun {
 
   /** Looks at the workspace that is about to go aside. @returns why it is kept there although it was to be removed; null where nothing speaks against that */
   async #lookAtPrevious(workspace: string, { incomplete }: Staged, carried: readonly Move[]): Promise<string | null> {
-    const mounts = await mountsIn(workspace);
+    const mounts = await mountsIn(workspace, carried);
     for (const mount of mounts) {
       this.#note(`the file system mounted at ${mount} goes aside with the workspace`);
     }
@@ -475,7 +475,8 @@ class RestoreRun {
     const replaced = this.#previous;
     this.#previous = [];
     for (const one of replaced) {
-      if (discards && (await inodeOf(one.where)) === null) this.#discarded.push(one.what);
+      // Where that cannot be told, it counts as there.
+      if (discards && (await inodeOf(one.where).catch(() => '')) === null) this.#discarded.push(one.what);
       else this.#previous.push(one);
     }
     if (this.#cluster === null || databases === null || databases.previous === null) return;

@@ -92,6 +92,23 @@ describe('by a call that fails', () => {
   });
 });
 
+test('and what it replaced is gone: nothing is touched, and it is said what to do', async () => {
+  const { status } = await run({ calls: 'files', from: 'place', like: 'rename', at: 6, signal: 'SIGKILL' });
+  expect(status).toBe(null);
+  rmSync(place.to, { recursive: true });
+  const error = await failure(place.extract(archive, ['z1']));
+  expect(error).toMatchObject({
+    code: 'RECOVERY_FAILED',
+    message: expect.stringMatching(/^what was at \S+ is not there any more, nor at \S+\.before-extract-\S+$/),
+    hint: expect.stringMatching(
+      /^put it back under one of these names, then extract to the same directory again: .*; where it is gone for good, remove \S+\.restore-journal\.json and begin again\. Nothing was changed$/,
+    ),
+  });
+  rmSync(/remove (\S+)/.exec(error.hint ?? '')?.[1] ?? '');
+  await place.extract(archive, ['z1']);
+  expect(readdirSync(place.to)).toEqual(['z1']);
+});
+
 test('by a signal: nothing is left', async () => {
   const before = place.look();
   const stop = new AbortController();

@@ -296,6 +296,11 @@ describe('it refuses', () => {
     expect(readdirSync(machine.user).sort()).toEqual(['alice', 'link', 'people']);
   });
 
+  test('and leaves nothing of the directories that it made on the way', async () => {
+    await refused('leoflow setup --home a/b/home --workspace /', 4);
+    expect(readdirSync(machine.user)).toEqual([]);
+  });
+
   test('a home that is somebody else’s directory, or a file', async () => {
     await machine.sh('mkdir -p docs/dev && echo x > docs/letter.txt && echo x > file');
     expect(await refused('leoflow setup --home docs', 4)).toContain(

@@ -405,6 +405,14 @@ describe('it refuses', () => {
     expect(await refused(PURGE, 4)).toContain('leoflow lite restore --recover');
   });
 
+  test('while a restore was broken off, and says a command that a shell takes as it is meant', async () => {
+    await machine.sh(`mv .leoflow "it's mine"
+      echo '{"version":1,"state":"committing","renames":[],"carried":[]}' > "it's mine.restore-journal.json"`);
+    expect(await refused(`${PURGE} --home "it's mine"`, 4)).toContain(
+      `leoflow lite restore --recover --home '${machine.user}/it'\\''s mine'\n`,
+    );
+  });
+
   test('a directory around it that may not be written, and removes nothing', async () => {
     await machine.sh('mkdir flows && mv leoflow flows/leoflow && chmod 555 flows');
     rename(join(machine.user, 'flows/leoflow'));

@@ -193,19 +193,42 @@ describe('the install of somebody else, on another machine', () => {
     expect(lstatSync(place.home).mode & 0o777).toBe(0o700);
   });
 
-  test('replaces nothing that came into its place while it was staged', async () => {
+  test.each([
+    [', where --workspace names that', { force: false, named: true }],
+    [', where nobody here has named that', { force: false, named: false }],
+    [', where nobody here has named that, also with --force', { force: true, named: false }],
+  ])('replaces nothing that came into its place while it was staged%s', async (_, { force, named }) => {
     const workspace = join(place.base, 'leoflow');
     const onEvent = (event: RestoreEvent) => {
       if (event.type !== 'phase' || event.phase !== 'stage') return;
       mkdirSync(workspace);
       writeFileSync(join(workspace, 'mine'), 'x');
     };
-    await expect(restore({ ...filesOnly(), onEvent })).rejects.toMatchObject({
-      code: 'INSTALL_EXISTS',
-      message: `something came into the way of the restore meanwhile: the workspace ${workspace} holds mine`,
-    });
+    const request = { ...filesOnly(), force, discardPrevious: true, onEvent, ...(named && { workspace }) };
+    const found = `the workspace ${workspace} holds mine`;
+    await expect(restore(request)).rejects.toMatchObject(
+      named
+        ? { code: 'INSTALL_EXISTS', message: `something came into the way of the restore meanwhile: ${found}` }
+        : { code: 'WORKSPACE_UNSAFE', message: expect.stringMatching(`named with --workspace: ${found}$`) },
+    );
     expect(place.names()).toEqual({ base: ['leoflow'], home: [] });
     expect(readdirSync(workspace)).toEqual(['mine']);
+  });
+
+  test('replaces a directory whose path would be too long where the new one is staged', async () => {
+    const workspace = join(place.base, 'leoflow');
+    // The longest path there can be, less one that stands for the staging's own.
+    const room = 4085 - `${place.base}/.leoflow.leoflow-01234567-0123456-01234567-1.partial/workspace/`.length;
+    const deep = Array.from({ length: 20 }, () => 'd'.repeat(199))
+      .join('/')
+      .slice(0, room);
+    const input = repacked(join(place.base, 'x.tar.gz'), (tree) =>
+      mkdirSync(join(tree, 'workspace', deep), { recursive: true }),
+    );
+    mkdirSync(join(workspace, deep, 'c'.repeat(40)), { recursive: true });
+    const { previous } = await restore({ ...filesOnly(), input, workspace, force: true });
+    expect(previous).toMatchObject([{ what: workspace }]);
+    expect(existsSync(join(workspace, deep))).toBe(true);
   });
 
   test('and a dry run names no file as replaced that the archive does not have', async () => {

@@ -1,20 +1,26 @@
 /** Restores that meet with bad luck, at every step: calls that fail, signals, a server that dies, a disk that is full. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
+  createReadStream,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RestoreEvent } from '../../src/index.js';
 import { untar } from '../support/archive.js';
+import { underModes } from '../support/cli.js';
 import { startCluster } from '../support/postgres.js';
 import { isRoot, look } from '../support/tree.js';
 import { backup, COMMIT, type Fault, recover, restore, runRecovery, runRestore } from './faults.js';
@@ -121,7 +127,7 @@ describe('a workspace that is a mount point', () => {
 
 describe('a previous workspace that was to be removed', () => {
   /** Restores the other version, and says what became of the previous workspace, which is then removed. */
-  async function previousOf(input: string, target = trial.other) {
+  async function previousOf(input: string | Readable, target = trial.other) {
     const notes: string[] = [];
     const { previous, discarded, incomplete } = await restore({
       ...trial.request(target),
@@ -165,6 +171,19 @@ describe('a previous workspace that was to be removed', () => {
     expect(kept).toContain('bytes:caf\xe9');
   });
 
+  test.each([
+    ['a stream', (path: string) => createReadStream(path)],
+    // As Node.js makes the standard input of `< snap.tar.gz`.
+    ['a descriptor', (path: string) => createReadStream('', { fd: openSync(path, 'r'), autoClose: false })],
+  ])('is kept where the archive lies in it, and is read as %s', async (_, opened) => {
+    const { workspace, archives } = trial.install;
+    const input = join(workspace, 'snap.tar.gz');
+    execFileSync('cp', [archives[trial.other], input]);
+    const { notes, kept } = await previousOf(opened(input));
+    expect(notes).toEqual([`the previous workspace ${workspace} is not removed: the archive itself lies in it`]);
+    expect(kept).toContain('snap.tar.gz');
+  });
+
   test('is kept where commits that are on no remote would go with it', async () => {
     const { workspace, archives } = trial.install;
     const git = 'git -c user.name=x -c user.email=x@example.org';
@@ -183,6 +202,98 @@ describe('a previous workspace that was to be removed', () => {
     ]);
     expect(kept).toContain('new/repo/.git');
   });
+
+  const COMMIT_ONE = `git init -q -b main "$1"; cd "$1"; git -c user.name=x -c user.email=x@example.org commit -q --allow-empty -m mine`;
+
+  test('is removed where such commits are carried over with what they lie in', async () => {
+    const { workspace, archives } = trial.install;
+    const repository = join(workspace, 'dags', '.venv', 'src', 'part');
+    execFileSync('sh', ['-ec', COMMIT_ONE, 'sh', repository]);
+    const notes: string[] = [];
+    const target = trial.other;
+    const { previous, discarded } = await restore({
+      ...trial.request(target),
+      input: archives[target],
+      onEvent: (event: RestoreEvent) => event.type === 'note' && notes.push(event.message),
+    });
+    expect({ notes, previous }).toEqual({ notes: [], previous: [] });
+    expect(discarded).toContain(workspace);
+    expect(readdirSync(repository)).toEqual(['.git']);
+    rmSync(join(workspace, 'dags', '.venv', 'src'), { recursive: true });
+    await trial.completed(target);
+  });
+
+  test.each([
+    ['a directory', 'closed', (path: string) => `${path} cannot be looked into: permission denied`],
+    [
+      'the submodules of a repository',
+      'new/.git/modules',
+      (path: string) => `${dirname(path)} holds histories of submodules that cannot be looked into`,
+    ],
+  ])('is kept where %s cannot be looked into, although its owner may remove that', async (_, name, why) => {
+    const { workspace, base } = trial.install;
+    const closed = join(workspace, name);
+    if (name !== 'closed') execFileSync('git', ['init', '-q', join(workspace, 'new')]);
+    mkdirSync(closed);
+    execFileSync('sh', ['-ec', COMMIT_ONE, 'sh', join(closed, 'repo')]);
+    chmodSync(closed, 0o300);
+    // Where modes count, a server of another account cannot be reached.
+    const request = { ...trial.request(trial.now), only: ['workspace' as const] };
+    const { result, error, notes } = await runRestore(request, { base, under: underModes });
+    expect(error).toBeUndefined();
+    expect(notes).toEqual([`the previous workspace ${workspace} is not removed: ${why(closed)}`]);
+    expect(result).toMatchObject({ previous: [{ what: workspace }], discarded: [] });
+    const where = result?.previous[0]?.where ?? '';
+    chmodSync(join(where, name), 0o700);
+    expect(readdirSync(join(where, name, 'repo'))).toEqual(['.git']);
+    execFileSync('sh', ['-c', 'chmod -R u+rwX "$1"; rm -r "$1"', 'sh', where]);
+    await trial.unchanged();
+  });
+
+  test('is listed as kept where nobody can see any more what is there: the restore is done', async () => {
+    const { workspace, home, base, archives } = trial.install;
+    const input = join(workspace, 'snap.tar.gz');
+    const target = trial.other;
+    execFileSync('cp', [archives[target], input]);
+    const onEvent = (event: RestoreEvent) => {
+      // The first thing behind the commit.
+      if (event.type !== 'note' || !event.message.startsWith('the previous workspace')) return;
+      renameSync(base, `${base}.aside`);
+      symlinkSync(base, base);
+    };
+    try {
+      const { previous } = await restore({ ...trial.request(target), input, onEvent });
+      const files = [workspace, join(home, 'config.yaml'), join(home, 'setup.json')];
+      expect(previous.map(({ what }) => what)).toEqual([...files, 'database leoflow_dev']);
+    } finally {
+      rmSync(base);
+      renameSync(`${base}.aside`, base);
+    }
+    execFileSync('sh', ['-c', 'chmod -R u+rwX "$1"/flows.*; rm -r "$1"/flows.* "$1"/.*.partial', 'sh', base]);
+    await trial.completed(target);
+  });
+
+  if (isRoot)
+    test('is removed where a file system is mounted in what is carried over', async () => {
+      const { workspace, archives } = trial.install;
+      const mount = join(workspace, 'dags', '.venv', 'cache');
+      mkdirSync(mount);
+      execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', mount]);
+      const target = trial.other;
+      const notes: string[] = [];
+      try {
+        const { discarded } = await restore({
+          ...trial.request(target),
+          input: archives[target],
+          onEvent: (event: RestoreEvent) => event.type === 'note' && notes.push(event.message),
+        });
+        expect({ notes, hasGone: discarded.includes(workspace) }).toEqual({ notes: [], hasGone: true });
+      } finally {
+        execFileSync('umount', [mount]);
+      }
+      rmdirSync(mount);
+      await trial.completed(target);
+    });
 
   if (isRoot)
     test('is kept where a file system is mounted in it, and is not emptied', async () => {

@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { systemErrorCode } from '../errors.js';
 
 /** No program that the repository names is run: nobody has read what it says. */
 const HARMLESS = ['-c', 'core.fsmonitor=false', '-c', 'log.showSignature=false', '--no-pager'];
@@ -29,7 +30,9 @@ export async function onlyHere(directory: string, kind: string): Promise<string 
   const own = await unpushed(directory, [], { GIT_CEILING_DIRECTORIES: around });
   if (own !== null) return own;
   // A submodule that is not checked out (any more) has its history here alone.
-  for (const module of await modulesOf(join(directory, kind))) {
+  const modules = await modulesOf(join(directory, kind)).catch(() => null);
+  if (modules === null) return 'holds histories of submodules that cannot be looked into';
+  for (const module of modules) {
     const of = await unpushed(module, [`--git-dir=${module}`, `--work-tree=${module}`], {});
     if (of !== null) return `${of} (of the submodule in ${module})`;
   }
@@ -57,7 +60,10 @@ async function modulesOf(repository: string): Promise<string[]> {
   const found: string[] = [];
   const directories = [join(repository, 'modules')];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
-    const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+    const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+      if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return [];
+      throw error;
+    });
     const isRepository = ['HEAD', 'objects'].every((name) => entries.some((entry) => entry.name === name));
     if (isRepository) found.push(directory);
     for (const entry of entries) {

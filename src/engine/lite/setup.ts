@@ -51,6 +51,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const owner = await ownerOf(home);
   const made = new MadeDirectories(owner);
   let unlock = async () => {};
+  let isMade = false;
   try {
     if (dryRun) await refuseIfLocked(home);
     else {
@@ -65,6 +66,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     // Making it takes no time that anybody would wait for.
     throwIfAborted(options.signal);
     const adminPassword = dryRun ? null : await make(plan, { owner, made });
+    isMade = true;
     const { workspace, adminEmail, postgres, isNew } = plan;
     const [missing, present] = [plan.parts.filter(({ there }) => !there), plan.parts.filter(({ there }) => there)];
     return {
@@ -80,10 +82,11 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
       durationMs: performance.now() - started,
     };
   } catch (error) {
-    await made.removeEmpty();
     throw failure(error, home);
   } finally {
     await unlock();
+    // The lock lay in one of them.
+    if (!isMade) await made.removeEmpty();
   }
 }
 
