@@ -12,7 +12,10 @@ import {
   streamed,
 } from '../../support/forge/archive.js';
 import { pax, records } from '../../support/forge/tar.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { Arena, type Refusal } from './arena.js';
+
+lendWorkers();
 
 let arena: Arena;
 beforeAll(() => {
