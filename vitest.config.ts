@@ -9,5 +9,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: 'forks',
     maxWorkers: 2,
+    // What is built is loaded as it is, by Node.js itself.
+    server: { deps: { external: [/\/dist\/.*\.js$/] } },
   },
 });

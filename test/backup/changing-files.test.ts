@@ -23,13 +23,16 @@ import type { BackupEvent, BackupResult, DiffEvent, Difference, Warning } from '
 import { checkSums, entriesOf, membersOf, readArchive, untar } from '../support/archive.js';
 import { leoflow, SlowReader, startLeoflow, underModes } from '../support/cli.js';
 import { createInstall, type TestInstall } from '../support/install.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { backup, diff, verify } from '../support/library.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
 import { MIB, put } from '../support/tree.js';
 
 /** What stands in front of the files that change: the workers are busy with it when the first of it is written. */
 const FILLER = 'a filler';
-const FILLER_BYTES = 16 * MIB;
+const FILLER_BYTES = 8 * MIB;
+
+lendWorkers();
 
 let install: TestInstall;
 

@@ -20,8 +20,11 @@ import { readArchive } from '../support/archive.js';
 import { backup, lastJson, leoflow } from '../support/cli.js';
 import { startBackup, untilDumpsWait } from '../support/failures.js';
 import { createInstall, type TestInstall } from '../support/install.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { lockTable } from '../support/lock.js';
 import { ODD_NAMES, put } from '../support/tree.js';
+
+lendWorkers();
 
 let install: TestInstall;
 let outputs = 0;

@@ -33,11 +33,14 @@ import {
 } from '../support/forge/archive.js';
 import { plainGzip } from '../support/forge/members.js';
 import { createInstall, type TestInstall } from '../support/install.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { backup, diff } from '../support/library.js';
 import { growOddTree, MIB, put } from '../support/tree.js';
 
 const REFERENCE = fileURLToPath(new URL('../fixtures/reference-v1.tar.gz', import.meta.url));
 const THEN = 1_700_000_000;
+
+lendWorkers();
 
 let install: TestInstall;
 /** Before the changes, after them, and the same as after, repacked by somebody else in another order. */

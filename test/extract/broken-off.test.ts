@@ -6,8 +6,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ExtractOptions } from '../../src/index.js';
 import { start } from '../restore/faults.js';
 import { indexed } from '../support/forge/archive.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { isRoot } from '../support/tree.js';
 import { failure, goodBlocks, Place } from './support.js';
+
+lendWorkers();
 
 let place: Place;
 let archive: string;

@@ -17,7 +17,10 @@ import {
   symlink,
 } from '../support/forge/archive.js';
 import { pax, records } from '../support/forge/tar.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { failure, goodBlocks, Place } from './support.js';
+
+lendWorkers();
 
 let place: Place;
 beforeAll(() => {

@@ -15,10 +15,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { leoflow, underModes } from '../support/cli.js';
 import { blocksOf, directory, file, indexed } from '../support/forge/archive.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { goodBlocks, Place } from './support.js';
 
 const ARCHIVE = indexed(goodBlocks());
 const KEPT = /\.before-extract-\d{4}-\d\d-\d\dT\d{6}Z$/;
+
+lendWorkers();
 
 let place: Place;
 beforeEach(() => {

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { temporaryName } from '../../src/engine/archive/index.js';
 import { blocksOf, directory, file, indexed } from '../support/forge/archive.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { failure, goodBlocks, Place } from './support.js';
+
+lendWorkers();
 
 let place: Place;
 /** The directory that is extracted to, and the journal beside it. */

@@ -9,10 +9,13 @@ import { withIndex } from '../index/support.js';
 import { untar } from '../support/archive.js';
 import { blocksOf, CONFIG, DUMP, directory, file, hardlink, indexed, streamed } from '../support/forge/archive.js';
 import { MTIME } from '../support/forge/tar.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { look, type Seen } from '../support/tree.js';
 import { bothWays, goodBlocks, LARGE, Place } from './support.js';
 
 const REFERENCE = fileURLToPath(new URL('../fixtures/reference-v1.tar.gz', import.meta.url));
+
+lendWorkers();
 
 let place: Place;
 beforeEach(() => {

@@ -12,8 +12,11 @@ import {
   symlink,
 } from '../support/forge/archive.js';
 import { MTIME, pax, records } from '../support/forge/tar.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { Shelf as Verified } from '../verify/support.js';
 import { Shelf, type Wrong, withIndex } from './support.js';
+
+lendWorkers();
 
 let shelf: Verified;
 /** What is read by the index alone. */

@@ -40,11 +40,12 @@ export function withIndex(wrong: Wrong = {}): Buffer[] {
   const { index = same, sums = same, tail = same, step } = wrong;
   const promising = manifest({ ...MANIFEST, ...fields, ...(promised && { index: 'INDEX.jsonl' }) });
   const blocks = blocksOf({ manifest: [promising], workspace, sums: () => null }).slice(0, -1);
-  const content = Buffer.from(index(rightIndex(blocks)) as string);
+  const members = blocks.map((block) => membersOf([block]));
+  const content = Buffer.from(index(rightIndex(blocks, members)) as string);
   const own = largeFile('INDEX.jsonl', content, step);
   const listed = [...blocks.flat(), own].map(({ line }) => line ?? '').join('');
   const behind = tail([own, largeFile('SHA256SUMS', Buffer.from(sums(listed)))]);
-  return membersOf([...blocks, ...behind.map((one) => [one]), [raw(END)]]);
+  return [...members.flat(), ...membersOf([...behind.map((one) => [one]), [raw(END)]])];
 }
 
 function same<T>(right: T): T {
@@ -52,16 +53,16 @@ function same<T>(right: T): T {
 }
 
 /** The index that docs/format.md asks for. */
-function rightIndex(blocks: Forged[][]): string {
+function rightIndex(blocks: Forged[][], members: Buffer[][]): string {
   const kinds: Record<string, string> = { 0: 'f', 2: 'l', 5: 'd' };
   let offset = 0;
   return blocks
-    .map((block) => {
+    .map((block, index) => {
       const lines = [
         { at: offset },
         ...entriesOf(Buffer.concat([...block.map(({ records }) => records), END])).map(said),
       ];
-      offset += Buffer.concat(membersOf([block])).length;
+      for (const { length } of members[index] ?? []) offset += length;
       return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
     })
     .join('');

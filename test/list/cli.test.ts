@@ -109,8 +109,10 @@ describe('with patterns', () => {
   });
 
   test('every odd name by itself, and by nothing else', async () => {
-    for (const name of ODD.filter((odd) => !/[*?]/.test(odd)))
-      expect(await exact(archive, `workspace/list/${name}`)).toEqual([`workspace/list/${name}`]);
+    for (const name of ODD.filter((odd) => !/[*?]/.test(odd))) {
+      const listed = await command(['lite', 'list', '--null', archive, `workspace/list/${name}`]);
+      expect(listed).toEqual({ status: 0, stdout: `workspace/list/${name}\0`, stderr: '' });
+    }
     expect(await exact(archive, 'workspace/list/star\\*')).toEqual(['workspace/list/star*']);
   });
 

@@ -9,16 +9,20 @@ import { isRoot } from '../support/tree.js';
 
 let machines: Machines;
 let machine: Machine;
-let count = 0;
-beforeAll(() => {
+/** Makes `~` what `leoflow setup` leaves. */
+let asSetUp: () => void;
+/** Makes `~` what a first run leaves: there is a datastore. */
+let asRunOnce: () => void;
+beforeAll(async () => {
   machines = new Machines();
-});
-afterAll(() => machines.remove());
-beforeEach(async () => {
-  count += 1;
-  machine = machines.make(`m${count}`);
+  machine = machines.make('m');
   expect((await machine.sh('leoflow setup')).status).toBe(0);
+  asSetUp = machine.keep();
+  await stop(await machine.lite());
+  asRunOnce = machine.keep();
 });
+afterAll(() => machines?.remove());
+beforeEach(() => asSetUp());
 
 async function stop(lite: Doing): Promise<void> {
   lite.child.kill('SIGINT');
@@ -87,6 +91,7 @@ describe('leoflow lite', () => {
   });
 
   test('stops in good order on SIGTERM', async () => {
+    asRunOnce();
     const lite = await machine.lite();
     lite.child.kill('SIGTERM');
     expect(await lite.ended).toMatchObject({ status: 0, signal: null });
@@ -94,6 +99,7 @@ describe('leoflow lite', () => {
   });
 
   test('stops on Ctrl-C, and when its terminal is closed', async () => {
+    asRunOnce();
     const typing = (keys: string | null) => ({ types: [['Ctrl-C stops it', keys]] as [string, string | null][] });
     expect((await machine.sh('exec leoflow lite', typing('\u0003'))).status).toBe(0);
     expect(await machine.serverPid()).toBeUndefined();
@@ -138,6 +144,7 @@ describe('leoflow lite', () => {
   });
 
   test('makes none where there is one that lost its PG_VERSION', async () => {
+    asRunOnce();
     const lite = await machine.lite();
     await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
     await stop(lite);
@@ -159,7 +166,7 @@ describe('leoflow lite', () => {
 
   if (isRoot)
     test('as root says that PostgreSQL refuses root, and what to do', async () => {
-      const root = join(machines.base, `root-${count}`);
+      const root = join(machines.base, 'root');
       mkdirSync(root);
       const home = join(root, '.leoflow');
       expect(await leoflow(['setup', '--home', home])).toMatchObject({ status: 0 });
@@ -180,6 +187,7 @@ describe('leoflow lite', () => {
 
 describe('a second one', () => {
   test('says that it runs already, by which process, and leaves it alone', async () => {
+    asRunOnce();
     const lite = await machine.lite();
     const text = await failing('leoflow lite', 1);
     expect(text).toContain(
@@ -191,7 +199,7 @@ describe('a second one', () => {
   });
 
   test('leaves a server that somebody else started as it is', async () => {
-    await stop(await machine.lite());
+    asRunOnce();
     await machine.sh(
       `cd .leoflow && pg_ctl -D pgdata -w -l dev/postgres.log -o "-c listen_addresses= -k $PWD/pgdata" start > /dev/null`,
     );
@@ -202,6 +210,7 @@ describe('a second one', () => {
   });
 
   test('waits for nobody who works on the home', async () => {
+    asRunOnce();
     const unlock = await lockInstall(machine.home, 'uninstall');
     expect(await failing('leoflow lite', 1)).toContain(
       `\`leoflow uninstall\` (process ${process.pid}) is working on ${machine.home}`,
@@ -214,6 +223,7 @@ describe('a second one', () => {
 
 describe('after kill -9', () => {
   test('of leoflow lite alone, the next one takes its place, and stops the server', async () => {
+    asRunOnce();
     const first = await machine.lite();
     await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
     const server = await machine.serverPid();
@@ -230,6 +240,7 @@ describe('after kill -9', () => {
   });
 
   test('of everything, it starts again', async () => {
+    asRunOnce();
     const first = await machine.lite();
     await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
     const server = await machine.serverPid();
@@ -243,7 +254,7 @@ describe('after kill -9', () => {
   });
 
   test('also where the number of the server’s process is somebody else’s by now', async () => {
-    await stop(await machine.lite());
+    asRunOnce();
     const strange = machine.start('exec sleep 1000');
     const data = join(machine.home, 'pgdata');
     await machine.sh(`printf '%s\\n' ${strange.child.pid} ${data} 1 5432 ${data} '' '1 1' ready > .leoflow/pgdata/postmaster.pid
@@ -253,6 +264,7 @@ describe('after kill -9', () => {
   });
 
   test('a copy of a running home has a server of its own, and does not touch the original’s', async () => {
+    asRunOnce();
     const lite = await machine.lite();
     const server = await machine.serverPid();
     await machine.sh('cp -a .leoflow copy');
@@ -280,7 +292,10 @@ describe('a home behind a link', () => {
     temporary: [],
     discard: { paths: [], databases: [] },
   });
-  beforeEach(() => machine.sh('mkdir data && mv .leoflow data/leoflow && ln -s data/leoflow .leoflow'));
+  beforeEach(async () => {
+    asRunOnce();
+    await machine.sh('mkdir data && mv .leoflow data/leoflow && ln -s data/leoflow .leoflow');
+  });
 
   test.each([
     ['the link', 'the real path', '', '--home data/leoflow'],
@@ -316,6 +331,7 @@ describe('a home behind a link', () => {
 
 describe('a server that goes away meanwhile', () => {
   test.each(['fast', 'immediate'])('stopped by somebody else (%s), is reported', async (how) => {
+    asRunOnce();
     const lite = await machine.lite();
     await machine.sh(`pg_ctl -D .leoflow/pgdata -m ${how} -w stop`);
     const { status, stderr } = await lite.ended;
@@ -341,7 +357,7 @@ describe('without a place for the log of the datastore', () => {
   });
 
   test('so does a backup that is to start it', async () => {
-    await stop(await machine.lite());
+    asRunOnce();
     await machine.sh('rm -r .leoflow/dev && chmod 555 .leoflow');
     expect(await failing('leoflow lite backup --start-datastore', 1)).toContain(`${why()}permission denied`);
     await machine.sh('chmod 755 .leoflow');

@@ -9,16 +9,22 @@ import { isRoot } from '../support/tree.js';
 
 let machines: Machines;
 let machine: Machine;
-let count = 0;
-beforeAll(() => {
+/** Makes `~` what `leoflow setup` leaves. */
+let asSetUp: () => void;
+/** Makes `~` what a first run leaves: there is a datastore. */
+let asRunOnce: () => void;
+beforeAll(async () => {
   machines = new Machines();
-});
-afterAll(() => machines.remove());
-beforeEach(async () => {
-  count += 1;
-  machine = machines.make(`m${count}`);
+  machine = machines.make('m');
   expect((await machine.sh('leoflow setup')).status).toBe(0);
+  asSetUp = machine.keep();
+  const lite = await machine.lite();
+  lite.child.kill('SIGINT');
+  expect(await lite.ended).toMatchObject({ status: 0 });
+  asRunOnce = machine.keep();
 });
+afterAll(() => machines?.remove());
+beforeEach(() => asSetUp());
 
 /** Everything in `~` and its times, but the content of the data directory. */
 async function everything(): Promise<string> {
@@ -54,6 +60,7 @@ function rename(workspace: string): void {
 
 describe('without --purge', () => {
   test('the tools go; settings, datastore and workspace stay, and setup brings the tools back', async () => {
+    asRunOnce();
     const lite = await machine.lite();
     await machine.psql('CREATE TABLE t AS SELECT 7 AS a');
     await machine.sh(
@@ -79,6 +86,7 @@ describe('without --purge', () => {
 });
 
 test('where there is nothing to remove, the datastore goes on', async () => {
+  asRunOnce();
   expect((await machine.sh('leoflow uninstall --yes')).status).toBe(0);
   const lite = await machine.lite();
   for (const line of ['leoflow uninstall --yes', 'leoflow uninstall --yes --json'])
@@ -91,6 +99,7 @@ test('where there is nothing to remove, the datastore goes on', async () => {
 
 describe('with --purge', () => {
   test('everything goes, the running datastore is stopped first, and whoever ran it is told', async () => {
+    asRunOnce();
     const lite = await machine.lite();
     const server = await machine.serverPid();
     await machine.sh('mkdir -p leoflow/dags && echo x > leoflow/dags/dag.py');
@@ -121,7 +130,7 @@ describe('with --purge', () => {
   });
 
   test('also while files come and go', async () => {
-    const path = join(machines.base, `busy-${count}`);
+    const path = join(machines.base, 'busy');
     mkdirSync(path);
     for (let i = 0; i < 100; i++) writeFileSync(join(path, `${i}`), '');
     let looks = 0;
@@ -433,7 +442,7 @@ describe('it refuses', () => {
 });
 
 test('a link in the tools is not followed', async () => {
-  const outside = join(machines.base, `outside-${count}`);
+  const outside = join(machines.base, 'outside');
   mkdirSync(outside);
   writeFileSync(join(outside, 'file'), 'x');
   symlinkSync(outside, join(machine.home, 'postgres/elsewhere'));

@@ -1,5 +1,5 @@
 /**
- * Faults for a process that knows nothing of them. Preloaded by `node --import`, it counts the calls that change something outside of the process; at the
+ * Faults for a process that knows nothing of them. Loaded before anything else, it counts the calls that change something outside of the process; at the
  * one that `FAULT` names, the process dies, or the call fails. `FAULT` is JSON: `Fault` in faults.ts.
  */
 import childProcess from 'node:child_process';
@@ -7,7 +7,6 @@ import fs from 'node:fs';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
-import { isMainThread } from 'node:worker_threads';
 
 const ASYNC = ['rename', 'rm', 'rmdir', 'unlink', 'mkdir', 'chmod', 'utimes'];
 const SYNC = ['mkdirSync', 'unlinkSync', 'symlinkSync', 'linkSync', 'chmodSync'];
@@ -76,5 +75,5 @@ function systemError(code, syscall, path) {
   return Object.assign(new Error(`${code}: ${text}, ${syscall} '${path}'`), { code, errno, syscall, path });
 }
 
-// Workers inherit the preload; which of them writes what is a matter of chance, and counts for nothing.
-if (process.env.FAULT !== undefined && isMainThread) inject(JSON.parse(process.env.FAULT));
+// Workers do not load this: which of them writes what is a matter of chance, and counts for nothing.
+if (process.env.FAULT !== undefined) inject(JSON.parse(process.env.FAULT));

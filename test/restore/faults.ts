@@ -74,7 +74,6 @@ type Options = {
   extract: Library.ExtractOptions & { archive: string };
 };
 
-const HOOK = new URL('fault-hook.mjs', import.meta.url).href;
 const PROGRAM = fileURLToPath(new URL('restore-process.mjs', import.meta.url));
 
 export interface ProcessSettings {
@@ -96,7 +95,7 @@ export function start<C extends keyof Calls>(
 ): Process<Calls[C]> {
   const scratch = join(base, 'tmp');
   mkdirSync(scratch, { recursive: true });
-  const args = ['--import', HOOK, PROGRAM, JSON.stringify({ call, options })];
+  const args = [PROGRAM, JSON.stringify({ call, options })];
   const [command = process.execPath, ...rest] = [...under, process.execPath, ...args];
   const child = spawn(command, rest, {
     env: {

@@ -22,11 +22,14 @@ import type { RestoreEvent } from '../../src/index.js';
 import { untar } from '../support/archive.js';
 import { underModes } from '../support/cli.js';
 import { createInstall, type TestInstall } from '../support/install.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { type Cluster, startCluster } from '../support/postgres.js';
 import { look, put } from '../support/tree.js';
 import { COMMIT, type Fault, recover, restore, runRestore, start } from './faults.js';
 import { type FreshPlace, freshPlace, REFERENCE, repacked, setUp } from './fresh-place.js';
 import { Trial } from './trial.js';
+
+lendWorkers();
 
 const read = (...path: string[]) => readFileSync(join(...path), 'utf8');
 

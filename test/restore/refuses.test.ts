@@ -6,11 +6,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { claiming, programs } from '../datastore/fixtures.js';
 import { underModes } from '../support/cli.js';
 import { createInstall } from '../support/install.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { isRoot, look, put } from '../support/tree.js';
 import { restore, runRestore, start } from './faults.js';
 import { type FreshPlace, freshPlace, REFERENCE, repacked, setUp, withDump, withManifest } from './fresh-place.js';
 import { connect, disconnectAll } from './sessions.js';
 import { Trial } from './trial.js';
+
+lendWorkers();
 
 let place: FreshPlace;
 /** Path of an archive of the test's own. */

@@ -1,5 +1,5 @@
 /** A restore, a recovery or an extraction in a process of its own, to be killed: says on stdout, as JSON, what became of it. */
-import { extract, recover, restore } from '../../dist/index.js';
+import './fault-hook.mjs';
 
 const { call, options } = JSON.parse(process.argv[2]);
 const stop = new AbortController();
@@ -11,7 +11,13 @@ const onEvent = (event) => {
   if (event.type === 'note') notes.push(event.message);
 };
 try {
-  const result = await { extract, recover, restore }[call]({ ...options, signal: stop.signal, onEvent });
+  // Of the library only what it takes: hundreds of these processes are started.
+  const module = { extract: 'extract', recover: 'recovery', restore: 'restore' }[call];
+  const result = await (await import(`../../dist/engine/${module}.js`))[call]({
+    ...options,
+    signal: stop.signal,
+    onEvent,
+  });
   process.stdout.write(JSON.stringify({ result, notes }));
 } catch (error) {
   const { code, message, hint } = error;

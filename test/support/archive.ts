@@ -89,7 +89,8 @@ export function entriesOf(tar: Buffer): TarEntry[] {
       return field.toString('utf8', 0, end < 0 ? length : end);
     };
     const octal = (from: number, length: number) => Number.parseInt(text(from, length).trim() || '0', 8);
-    const sum = header.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 32 : byte), 0);
+    let sum = 0;
+    for (let at = 0; at < header.length; at += 1) sum += at >= 148 && at < 156 ? 32 : (header[at] as number);
     if (sum !== octal(148, 8)) throw new Error(`the header at ${offset} has a wrong checksum`);
     const prefix = text(345, 155);
     const size = Number(pax.size ?? octal(124, 12));

@@ -113,12 +113,15 @@ export function lastJson(text: string): Record<string, unknown> {
   return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as Record<string, unknown>;
 }
 
-/** Waits for a condition, however long a busy machine takes. */
+/** Waits for a condition, however long a busy machine takes. One that costs time itself, such as a question to a server, is asked less often. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string, ms = 90_000): Promise<void> {
   const end = Date.now() + ms;
-  while (!(await condition())) {
+  for (;;) {
+    const asked = performance.now();
+    if (await condition()) return;
     if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    const pause = Math.min(Math.max(10, 3 * (performance.now() - asked)), 200);
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

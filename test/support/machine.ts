@@ -3,7 +3,7 @@
  *
  * PostgreSQL refuses root. A suite that root runs has its ordinary user in the account `postgres`.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -59,6 +59,8 @@ export interface Machine {
   psql(sql: string): Promise<string>;
   /** The number of the server's process; undefined where none runs. */
   serverPid(): Promise<number | undefined>;
+  /** Keeps a copy of `~`, in which nothing runs. @returns puts all of it back, whatever has become of it */
+  keep(): () => void;
 }
 
 /** Some machines, and one directory that they have in common. */
@@ -117,6 +119,16 @@ export class Machines {
       serverPid: async () => {
         const { stdout } = await machine.sh('head -n 1 .leoflow/pgdata/postmaster.pid 2> /dev/null');
         return stdout === '' ? undefined : Number(stdout);
+      },
+      keep: () => {
+        const kept = mkdtempSync(join(this.base, `${name}-kept-`));
+        execFileSync('cp', ['-a', `${user}/.`, kept]);
+        return () => {
+          // Root removes what it cannot enter; nobody else does.
+          const clear = 'chmod -R u+rwX "$@" && find "$@" -mindepth 1 -delete';
+          execFileSync('sh', ['-c', clear, 'sh', user, ownBin]);
+          execFileSync('cp', ['-a', `${kept}/.`, user]);
+        };
       },
     };
     this.#made.push(machine);

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Verdict } from '../../src/index.js';
 import type { Member } from '../support/archive.js';
 import { membersOf } from '../support/archive.js';
 import {
@@ -23,11 +24,14 @@ import {
 import { plainGzip } from '../support/forge/members.js';
 import { header, pax, records } from '../support/forge/tar.js';
 import { createInstall, type TestInstall } from '../support/install.js';
+import { lendWorkers } from '../support/lent-workers.js';
 import { backup, verify } from '../support/library.js';
 import { MIB, put } from '../support/tree.js';
 import { Shelf, said } from './support.js';
 
 const REFERENCE = readFileSync(fileURLToPath(new URL('../fixtures/reference-v1.tar.gz', import.meta.url)));
+lendWorkers();
+
 const shelf = new Shelf();
 let install: TestInstall;
 let whole: Buffer;
@@ -154,8 +158,9 @@ describe('a damaged member', () => {
 
   test('the trailer alone: no entry is hit', async () => {
     const { offset, raw } = holding('number 3');
-    for (const at of [8, 4, 3, 2, 1].map((back) => offset + raw.length - back)) {
-      expect(said(await shelf.verdict(changed(at)))).toMatchObject({ verdict: 'damaged', entries: [] });
+    const archives = [8, 4, 3, 2, 1].map((back) => changed(offset + raw.length - back));
+    for (const verdict of await shelf.verdicts(archives)) {
+      expect(said(verdict)).toMatchObject({ verdict: 'damaged', entries: [] });
     }
   });
 });
@@ -187,14 +192,17 @@ describe('a damaged header of a member', () => {
   }
 
   test('two of them: what lies between is read, and nothing is damaged but headers', async () => {
-    for (const [first, second] of [
+    const pairs = [
       [1, -6],
       [1, 3],
       [2, 4],
       [-5, -3],
-    ] as const) {
-      const [one, other] = [members.at(first), members.at(second)] as [Member, Member];
-      const { problems, entries } = await shelf.verdict(changed(one.offset, other.offset));
+    ] as const;
+    const both = pairs.map((pair) => pair.map((index) => members.at(index)) as [Member, Member]);
+    const verdicts = await shelf.verdicts(both.map(([one, other]) => changed(one.offset, other.offset)));
+    for (const [index, { problems, entries }] of verdicts.entries()) {
+      const [first, second] = pairs[index] as (typeof pairs)[number];
+      const [one, other] = both[index] as [Member, Member];
       const gaps = [one, other].map(
         ({ offset, raw }) => `from byte ${offset} to byte ${offset + raw.length} there is no`,
       );
@@ -214,9 +222,9 @@ describe('a damaged header of a member', () => {
   });
 
   test('of the first one, which makes it look like somebody else’s', async () => {
-    for (const at of [0, 3, 4, 9, 10, 12, 16, 20, 24, 25, 29]) {
-      expect((await shelf.verdict(changed(at))).verdict).toBe('damaged');
-    }
+    const ats = [0, 3, 4, 9, 10, 12, 16, 20, 24, 25, 29];
+    const verdicts = await shelf.verdicts(ats.map((at) => changed(at)));
+    expect(verdicts.map(({ verdict }, index) => [ats[index], verdict])).toEqual(ats.map((at) => [at, 'damaged']));
   });
 
   test('of the last one', async () => {
@@ -236,11 +244,11 @@ describe('a damaged header of a member', () => {
 
 describe('not whole', () => {
   test('cut behind every member, and in it', async () => {
-    for (const { offset } of members.slice(1)) {
-      for (const cut of [offset, offset + 10]) {
-        const { verdict, codes } = said(await shelf.verdict(whole.subarray(0, cut)));
-        expect({ cut, verdict, code: codes[0] }).toEqual({ cut, verdict: 'damaged', code: 'ARCHIVE_TRUNCATED' });
-      }
+    const cuts = members.slice(1).flatMap(({ offset }) => [offset, offset + 10]);
+    const verdicts = await shelf.verdicts(cuts.map((cut) => whole.subarray(0, cut)));
+    for (const [index, cut] of cuts.entries()) {
+      const { verdict, codes } = said(verdicts[index] as Verdict);
+      expect({ cut, verdict, code: codes[0] }).toEqual({ cut, verdict: 'damaged', code: 'ARCHIVE_TRUNCATED' });
     }
   });
 
@@ -249,7 +257,8 @@ describe('not whole', () => {
     const swapped = [...raws];
     [swapped[2], swapped[3]] = [raws[3] as Buffer, raws[2] as Buffer];
     const cases = [swapped, raws.toSpliced(2, 0, raws[2] as Buffer), raws.toSpliced(2, 1), raws.toSpliced(-3, 2)];
-    for (const archive of cases) expect((await shelf.verdict(Buffer.concat(archive))).verdict).not.toBe('good');
+    const verdicts = await shelf.verdicts(cases.map((archive) => Buffer.concat(archive)));
+    for (const { verdict } of verdicts) expect(verdict).not.toBe('good');
   });
 
   test('without the SHA256SUMS that its manifest promises', async () => {
@@ -261,11 +270,10 @@ describe('not whole', () => {
   });
 
   test('something behind its end', async () => {
-    for (const more of [Buffer.from('x'), Buffer.alloc(512), gzipSync('more'), whole]) {
-      for (const archive of [whole, REFERENCE]) {
-        expect((await shelf.verdict(Buffer.concat([archive, more]))).verdict).toBe('damaged');
-      }
-    }
+    const behind = [Buffer.from('x'), Buffer.alloc(512), gzipSync('more'), whole];
+    const archives = [whole, REFERENCE].flatMap((archive) => behind.map((more) => Buffer.concat([archive, more])));
+    const verdicts = await shelf.verdicts(archives);
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(archives.map(() => 'damaged'));
   });
 
   test('without a dump', async () => {
@@ -290,13 +298,17 @@ describe('content that is whole, but not as it is listed', () => {
 
 describe('somebody else’s', () => {
   test('flipped bytes are found, and the entry in which a stream breaks off is named', async () => {
-    const named = new Set<string>();
-    for (let at = 20; at < REFERENCE.length; at += 4999) {
+    const ats: number[] = [];
+    for (let at = 20; at < REFERENCE.length; at += 4999) ats.push(at);
+    const flipped = ats.map((at) => {
       const bytes = Buffer.from(REFERENCE);
       bytes[at] = (bytes[at] as number) ^ 0x10;
-      const verdict = await shelf.verdict(bytes);
-      expect({ at, verdict: verdict.verdict }).not.toEqual({ at, verdict: 'good' });
-      for (const { name } of verdict.entries) named.add(name);
+      return bytes;
+    });
+    const named = new Set<string>();
+    for (const [index, { verdict, entries }] of (await shelf.verdicts(flipped)).entries()) {
+      expect({ at: ats[index], verdict }).not.toEqual({ at: ats[index], verdict: 'good' });
+      for (const { name } of entries) named.add(name);
     }
     expect([...named].some((name) => name.startsWith('workspace/') || name === 'datastore.sql')).toBe(true);
   });

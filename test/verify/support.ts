@@ -24,6 +24,14 @@ export class Shelf {
     return verdicts[0] as Verdict;
   }
 
+  /** Verifies several archives in one go. */
+  async verdicts(archives: readonly Buffer[], options: Partial<VerifyOptions> = {}): Promise<Verdict[]> {
+    const paths = archives.map((archive, index) => this.put(archive, `snap-${index}.tar.gz`));
+    const { verdicts } = await verify({ archives: paths, workers: 2, ...options });
+    for (const path of paths) rmSync(path);
+    return verdicts;
+  }
+
   remove(): void {
     // What was unpacked here may be closed to its owner; root minds no modes.
     if (!isRoot) execFileSync('chmod', ['-R', 'u+rwX', this.directory]);

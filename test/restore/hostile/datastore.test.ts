@@ -15,9 +15,12 @@ import {
   symlink,
 } from '../../support/forge/archive.js';
 import { createInstall, type TestInstall } from '../../support/install.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { restore } from '../../support/library.js';
 import { look, put } from '../../support/tree.js';
 import { failure } from './arena.js';
+
+lendWorkers();
 
 let install: TestInstall;
 beforeAll(async () => {
@@ -29,12 +32,11 @@ afterAll(() => install?.remove());
 /** Everything that a restore could change or leave behind. */
 async function state() {
   const { cluster, home, workspace, base } = install;
-  const facts = (sql: string) => cluster.psql(sql, 'postgres');
   return {
-    databases: await facts('SELECT datname FROM pg_database ORDER BY 1'),
-    roles: await facts('SELECT rolname FROM pg_roles ORDER BY 1'),
-    prepared: await facts('SELECT count(*) FROM pg_prepared_xacts'),
-    rows: await cluster.psql('SELECT (SELECT count(*) FROM dag), (SELECT count(*) FROM run)'),
+    datastore: await cluster.psql(
+      `SELECT 'database', datname FROM pg_database ORDER BY 1, 2; SELECT 'role', rolname FROM pg_roles ORDER BY 1, 2;
+       SELECT 'prepared', count(*) FROM pg_prepared_xacts; SELECT (SELECT count(*) FROM dag), (SELECT count(*) FROM run)`,
+    ),
     home: readdirSync(home).sort(),
     workspace: JSON.stringify([...look(workspace)]),
     base: readdirSync(base).sort(),

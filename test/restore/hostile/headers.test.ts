@@ -5,7 +5,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { blocksOf, directory, type Forged, file, indexed, raw, streamed, tarOf } from '../../support/forge/archive.js';
 import { plainGzip } from '../../support/forge/members.js';
 import { base256, END, gnuLong, header, MTIME, pax, paxRecord, rawPax, records } from '../../support/forge/tar.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { Arena, everyWay, refusesEveryWay } from './arena.js';
+
+lendWorkers();
 
 let arena: Arena;
 beforeAll(() => {

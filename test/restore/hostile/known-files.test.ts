@@ -20,7 +20,10 @@ import {
   streamed,
   symlink,
 } from '../../support/forge/archive.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { Arena, failure, type Refusal } from './arena.js';
+
+lendWorkers();
 
 let arena: Arena;
 beforeAll(() => {

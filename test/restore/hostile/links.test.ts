@@ -12,7 +12,10 @@ import {
   symlink,
 } from '../../support/forge/archive.js';
 import { gnuLong, MTIME, pax, records } from '../../support/forge/tar.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { Arena, everyWay, refusesEveryWay } from './arena.js';
+
+lendWorkers();
 
 let arena: Arena;
 beforeAll(() => {

@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { blocksOf, directory, file, goodWorkspace, largeFile, membersOf, tarOf } from '../../support/forge/archive.js';
 import { type Lies, member } from '../../support/forge/members.js';
 import { END, header } from '../../support/forge/tar.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { Arena, type Refusal } from './arena.js';
+
+lendWorkers();
 
 let arena: Arena;
 beforeAll(() => {

@@ -2,7 +2,10 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { directory, type Forged, file, hardlink, raw, symlink } from '../../support/forge/archive.js';
 import { gnuLong, type HeaderFields, pax, records } from '../../support/forge/tar.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { Arena, refusesEveryWay } from './arena.js';
+
+lendWorkers();
 
 let arena: Arena;
 beforeAll(() => {

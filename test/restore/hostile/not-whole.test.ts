@@ -18,8 +18,11 @@ import {
   tarOf,
 } from '../../support/forge/archive.js';
 import { member, plainGzip } from '../../support/forge/members.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { isRoot } from '../../support/tree.js';
 import { Arena, failure } from './arena.js';
+
+lendWorkers();
 
 let arena: Arena;
 beforeAll(() => {

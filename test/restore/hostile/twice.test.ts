@@ -20,8 +20,11 @@ import {
   symlink,
 } from '../../support/forge/archive.js';
 import { gnuLong, pax, records } from '../../support/forge/tar.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { extract, list } from '../../support/library.js';
 import { Arena, everyWay, failure, refusesEveryWay } from './arena.js';
+
+lendWorkers();
 
 let arena: Arena;
 beforeAll(() => {
@@ -131,15 +134,13 @@ describe('beside the workspace', () => {
   }
 
   test('a hundred names are none too many, and a hundred thousand are', async () => {
-    const named = (count: number) => [Array.from({ length: count }, (_, n) => raw(records({ name: `others/${n}` })))];
+    const named = (directory: string, count: number) =>
+      Array.from({ length: count }, (_, n) => raw(records({ name: `${directory}/${n}` })));
+    const few = named('others', 100);
+    const many = Array.from({ length: 10 }, (_, part) => named(`others/${part}`, 10_000));
     for (const make of [streamed, indexed]) {
-      await arena.restore(make(blocksOf({ workspace: [goodWorkspace(), ...named(100)] })), { dryRun: true });
-      const blocks = Array.from({ length: 10 }, (_, part) =>
-        named(10_000)
-          .flat()
-          .map((_, n) => raw(records({ name: `others/${part}/${n}` }))),
-      );
-      await arena.refuses(make(blocksOf({ workspace: [goodWorkspace(), ...blocks] })), {
+      await arena.restore(make(blocksOf({ workspace: [goodWorkspace(), few] })), { dryRun: true });
+      await arena.refuses(make(blocksOf({ workspace: [goodWorkspace(), ...many] })), {
         code: 'ARCHIVE_DAMAGED',
         kind: 'failed',
         says: 'there are more than 10000 entries beside the workspace in it',

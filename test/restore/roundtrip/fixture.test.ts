@@ -13,8 +13,10 @@ const FIXTURE = fileURLToPath(new URL('../../fixtures/reference-v1.tar.gz', impo
 
 let base: string;
 let unpacked: string;
+/** Has the datastore of all but the first restore: how an archive is packed, and where its dump goes, are two matters. */
+let server: Cluster;
 
-beforeAll(() => {
+beforeAll(async () => {
   base = realpathSync(mkdtempSync(join(tmpdir(), 'lffx-')));
   unpacked = join(base, 'unpacked');
   mkdirSync(unpacked);
@@ -22,9 +24,13 @@ beforeAll(() => {
   // PostgreSQL runs as the owner of the home, which root cannot be.
   const account = serverAccount();
   if (account !== undefined) chownSync(base, account.uid, account.gid);
+  server = await startCluster();
 });
 
-afterAll(() => rmSync(base, { recursive: true, force: true }));
+afterAll(async () => {
+  await server?.stop();
+  rmSync(base, { recursive: true, force: true });
+});
 
 /** Shuffled, so that the manifest is the last of all. */
 const PYTHON = `
@@ -55,7 +61,7 @@ const REPACKED: [string, (archive: string) => void][] = [
 ];
 
 describe('the archive of the Go implementation restores exactly', () => {
-  it.each(REPACKED)('%s', async (_, pack) => {
+  it.each(REPACKED)('%s', async (how, pack) => {
     const user = mkdtempSync(join(base, 'u'));
     const archive = join(user, 'x.tar.gz');
     pack(archive);
@@ -63,9 +69,12 @@ describe('the archive of the Go implementation restores exactly', () => {
     if (account !== undefined) chownSync(user, account.uid, account.gid);
     const home = join(user, '.leoflow');
 
-    const result = await restore({ input: archive, home });
+    const isElsewhere = how !== REPACKED[0]?.[0];
+    if (isElsewhere) await server.psql('DROP DATABASE IF EXISTS leoflow_dev WITH (FORCE)', 'postgres');
+    const result = await restore({ input: archive, home, ...(isElsewhere && { dsn: server.url }) });
 
-    expect(result.datastore).toMatchObject({ cluster: 'provisioned', inPlace: false });
+    const cluster = isElsewhere ? 'external' : 'provisioned';
+    expect(result.datastore).toMatchObject({ cluster, inPlace: false });
     expect(result.workspace).toMatchObject({ path: join(user, 'leoflow'), files: 7 });
     // GNU tar and Python have noted whatever modes and times the unpacked files had; the content is what counts.
     expect(contents(join(user, 'leoflow'))).toEqual(contents(join(unpacked, 'workspace')));
@@ -76,7 +85,7 @@ describe('the archive of the Go implementation restores exactly', () => {
     const setup = JSON.parse(readFileSync(join(home, 'setup.json'), 'utf8'));
     expect(setup.workspace).toBe(join(user, 'leoflow'));
 
-    expect(await counts(join(home, 'pgdata'))).toBe('2|500|15');
+    expect(await (isElsewhere ? server.psql(COUNTS) : counts(join(home, 'pgdata')))).toBe('2|500|15');
   });
 });
 
@@ -86,13 +95,15 @@ function contents(root: string): Record<string, string> {
   return Object.fromEntries(files.map(([path]) => [path, readFileSync(join(root, path), 'base64')]));
 }
 
-/** Rows of the three tables, by a server of our own on the restored cluster. */
+/** Rows of the three tables. */
+const COUNTS =
+  'SELECT (SELECT count(*) FROM sample_dag), (SELECT count(*) FROM sample_run), (SELECT version FROM schema_migrations)';
+
+/** The same, by a server of our own on the restored cluster. */
 async function counts(pgdata: string): Promise<string> {
   const cluster: Cluster = await startCluster({ dir: pgdata, adopt: true });
   try {
-    return await cluster.psql(
-      'SELECT (SELECT count(*) FROM sample_dag), (SELECT count(*) FROM sample_run), (SELECT version FROM schema_migrations)',
-    );
+    return await cluster.psql(COUNTS);
   } finally {
     await cluster.stop();
   }

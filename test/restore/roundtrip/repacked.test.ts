@@ -19,8 +19,11 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { membersOf } from '../../support/archive.js';
 import { createInstall } from '../../support/install.js';
+import { lendWorkers } from '../../support/lent-workers.js';
 import { backup, restore } from '../../support/library.js';
 import { growOddTree, look, put, type Seen } from '../../support/tree.js';
+
+lendWorkers();
 
 let base: string;
 let ours: string;

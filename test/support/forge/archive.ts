@@ -148,11 +148,18 @@ export function membersOf(blocks: Forged[][]): Buffer[] {
   });
 }
 
-function splitMembers({ header: own, content, step }: NonNullable<Forged['split']>): Buffer[] {
+/** Members of large files, which stand in many an archive. */
+const split = new WeakMap<NonNullable<Forged['split']>, Buffer[]>();
+
+function splitMembers(file: NonNullable<Forged['split']>): Buffer[] {
+  const known = split.get(file);
+  if (known !== undefined) return known;
+  const { header: own, content, step } = file;
   const members = [member(own, { kind: 'F' })];
   for (let at = 0; at < content.length; at += step) {
     const part = content.subarray(at, at + step);
     members.push(member(Buffer.concat([part, Buffer.alloc(-part.length & 511)]), { kind: 'C' }));
   }
+  split.set(file, members);
   return members;
 }

@@ -45,7 +45,8 @@ export function header(fields: HeaderFields): Buffer {
   put(257, 8, fields.magic ?? 'ustar\x0000');
   put(345, 155, fields.prefix ?? '');
   record.fill(0x20, 148, 156);
-  const sum = record.reduce((total, byte) => total + byte, 0) + (fields.checksumError ?? 0);
+  let sum = fields.checksumError ?? 0;
+  for (let at = 0; at < record.length; at += 1) sum += record[at] as number;
   put(148, 8, `${sum.toString(8).padStart(6, '0')}\0 `);
   return record;
 }
