@@ -188,7 +188,7 @@ describe('what stands in the way of a recovery', () => {
       one.startsWith(`${basename(workspace)}.before-restore-`),
     );
     execFileSync('cp', ['-a', join(dirname(workspace), aside), join(base, 'copy')]);
-    rmSync(join(dirname(workspace), aside), { recursive: true });
+    execFileSync('sh', ['-c', 'chmod -R u+rwX "$1" && rm -r "$1"', 'sh', join(dirname(workspace), aside)]);
     renameSync(join(base, 'copy'), join(dirname(workspace), aside));
     expect((await recover({ home })).outcome).toBe('undone');
     await trial.unchanged();
